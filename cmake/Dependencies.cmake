@@ -1,0 +1,31 @@
+# Every outside library, each as one target deps::NAME. Debian 12 is the floor; newer versions work too.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(OpenSSL REQUIRED)
+pkg_check_modules(SSH2 REQUIRED IMPORTED_TARGET libssh2)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+
+add_library(deps::ssh2 ALIAS PkgConfig::SSH2)
+add_library(deps::sqlite ALIAS PkgConfig::SQLITE)
+add_library(deps::archive ALIAS PkgConfig::ARCHIVE)
+
+# Distributions ship cpp-httplib compiled, with the flags that its header must see; the plain header works as well.
+pkg_check_modules(HTTPLIB IMPORTED_TARGET cpp-httplib)
+add_library(deps_httplib INTERFACE)
+if(HTTPLIB_FOUND)
+  target_link_libraries(deps_httplib INTERFACE PkgConfig::HTTPLIB)
+else()
+  find_path(HTTPLIB_INCLUDE httplib.h REQUIRED)
+  target_include_directories(deps_httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE})
+  target_compile_definitions(deps_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT)
+endif()
+target_link_libraries(deps_httplib INTERFACE OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+add_library(deps::httplib ALIAS deps_httplib)
+
+add_library(deps_cli11 INTERFACE)
+target_include_directories(deps_cli11 SYSTEM INTERFACE ${CLI11_INCLUDE})
+add_library(deps::cli11 ALIAS deps_cli11)

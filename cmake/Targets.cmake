@@ -1,0 +1,37 @@
+# How a folder becomes a library. Warnings are errors here and nowhere else.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(ENV{CCACHE_SLOPPINESS} pch_defines,time_macros)
+endif()
+
+function(vastgpu_own_target target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+  if(VASTGPU_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${VASTGPU_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=${VASTGPU_SANITIZE})
+  endif()
+endfunction()
+
+# vastgpu_library(NAME [USES folder...] [PRIVATE target...])
+# USES names the folders this one may include; PRIVATE names libraries that no other folder sees.
+function(vastgpu_library name)
+  cmake_parse_arguments(ARG "" "" "USES;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main.cpp$")
+  add_library(vastgpu_${name} STATIC ${sources})
+  target_include_directories(vastgpu_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(vastgpu_${name} PUBLIC JSON_DIAGNOSTICS=1 VASTGPU_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(vastgpu_${name}
+    PUBLIC nlohmann_json::nlohmann_json tl::expected Threads::Threads
+    PRIVATE OpenSSL::Crypto ${ARG_PRIVATE})
+  foreach(folder IN LISTS ARG_USES)
+    target_link_libraries(vastgpu_${name} PUBLIC vastgpu_${folder})
+  endforeach()
+  vastgpu_own_target(vastgpu_${name})
+  if(name STREQUAL "core")
+    target_precompile_headers(vastgpu_core PRIVATE core/precompiled.h)
+  else()
+    target_precompile_headers(vastgpu_${name} REUSE_FROM vastgpu_core)
+  endif()
+endfunction()

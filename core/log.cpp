@@ -1,0 +1,21 @@
+#include "core/log.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+namespace vastgpu {
+namespace {
+std::atomic<LogLevel> level_now{LogLevel::facts};
+}
+
+void set_log_level(LogLevel level) { level_now = level; }
+bool logs(LogLevel level) { return level <= level_now.load(); }
+
+void log_line(LogLevel, const std::string& line) {
+  const std::string out = clean_line(line, 2000) + "\n";
+  // One write, so that lines of several threads and processes do not mix; a closed stderr is not our problem.
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,65 @@
+#pragma once
+// One rented machine of the sandbox: a real sshd in its own mount, pid, uts and ipc namespaces, on a loopback address
+// of its own. Its disk (/workspace, /root) lives in a folder and survives stop and start; destroy removes it.
+// Machines never outlive the sandbox, also when it is killed: the pid namespace dies with its parent, and a janitor
+// process removes the folders. One thread at a time per Machine.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+
+namespace vastgpu::sandbox {
+
+/// What the stand-ins report.
+struct MachineSpec {
+  std::int64_t id = 0;                ///< instance id
+  std::string gpu_name;               ///< of nvidia-smi: "NVIDIA GeForce RTX 4090"
+  int num_gpus = 1;
+  int gpu_ram_mib = 24564;            ///< of one GPU
+  std::string driver_version = "570.124.06";
+  std::string cuda_version = "12.8";
+  std::string torch_version = "2.1.0";///< what `import torch` says, from the image's name
+  double disk_gb = 50;
+  std::string listen_address;         ///< "127.8.3.17"
+  std::uint16_t ssh_port = 40022;
+  std::string onstart;                ///< run as root at every start, with `env` set
+  std::map<std::string, std::string> env;  ///< CONTAINER_ID, CONTAINER_API_KEY...; only pid 1 and onstart see them
+  std::vector<std::string> authorized_keys;
+  double clock_speed = 1;             ///< date and sleep inside run on the same scaled clock as the sandbox
+  double clock_origin = 0;            ///< unix seconds
+  double clock_skew_seconds = 0;      ///< a machine whose clock is wrong
+};
+
+/// Why machines cannot be made here, as one sentence; nullopt when they can.
+std::optional<std::string> machines_unavailable();
+
+class Machine {
+ public:
+  /// Prepares disk, host key and stand-ins below `folder`; starts nothing yet.
+  static Result<std::unique_ptr<Machine>> create(const std::filesystem::path& folder, MachineSpec spec);
+  virtual ~Machine() = default;                 ///< ends it
+
+  /// The container starts: onstart runs at once; sshd only after open_ssh().
+  virtual Result<void> start() = 0;
+  virtual Result<void> open_ssh() = 0;
+  /// Everything inside is killed; the disk stays.
+  virtual void stop() = 0;
+  virtual bool running() const = 0;
+  /// Replaces what sshd accepts.
+  virtual Result<void> set_authorized_keys(const std::vector<std::string>& keys) = 0;
+  /// What the container printed so far (onstart output, sshd's host key fingerprints), at most 1 MB.
+  virtual std::string log() const = 0;
+  /// Bytes under /workspace and /root.
+  virtual std::uint64_t disk_used() const = 0;
+};
+
+/// Removes everything below `folder` and kills what runs there when this process ends, however it ends.
+/// Call once, before the first machine, while single-threaded.
+Result<void> start_janitor(const std::filesystem::path& folder);
+
+}  // namespace vastgpu::sandbox

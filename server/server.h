@@ -1,0 +1,33 @@
+#pragma once
+// The MCP server over stdio. Blocks its caller until the input ends; owns its threads.
+
+#include <stop_token>
+#include <vector>
+
+#include "prompts/prompt.h"
+#include "tools/resource.h"
+#include "tools/tool.h"
+
+namespace vastgpu {
+
+struct ServerParts {
+  std::vector<Tool> tools;
+  std::vector<Prompt> prompts;
+  ResourceCatalogue resources;
+  std::string instructions;  ///< for the model, under 2 KB
+};
+
+struct ServerOptions {
+  int input = 0;             ///< protocol comes in here
+  int output = 1;            ///< and goes out here; see claim_stdout
+  std::size_t workers = 8;   ///< calls that run side by side
+  std::size_t max_line = 32u << 20;
+};
+
+/// Makes stray prints harmless: returns a private descriptor for the protocol and points fd 1 at fd 2.
+int claim_stdout();
+
+/// Serves until EOF, then stops running calls and returns the exit code. Starts nothing slow before the first answer.
+int serve(const ServerParts& parts, const ServerOptions& options);
+
+}  // namespace vastgpu

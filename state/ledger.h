@@ -1,0 +1,76 @@
+#pragma once
+// Our private record: quotes, rentals, jobs, receipts, events, machines remembered. Crash-safe; shared by any number
+// of processes. `SqliteLedger` is the real one and is used in tests too. Thread-safe. Every write is on disk when it
+// returns.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/rental.h"
+
+namespace vastgpu {
+
+/// What happened, for the audit: every call that spends or destroys, before it leaves.
+struct LedgerEvent {
+  TimePoint at{};
+  std::string kind;    ///< "rent", "destroy", "extend", "gone", ...
+  std::string label;   ///< rental, may be empty
+  json detail = json::object();
+};
+
+/// A machine that failed us.
+struct MachineFailure {
+  MachineId machine;
+  TimePoint at{};
+  std::string reason;
+};
+
+struct IntentLimits {
+  std::optional<Usd> project_budget;  ///< on the sum of worst cases of the project's open rentals
+};
+
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+
+  virtual Result<void> add_quote(const Quote& quote) = 0;
+  virtual Result<std::optional<Quote>> quote(const std::string& id) = 0;
+  /// Newest first.
+  virtual Result<std::vector<Quote>> quotes(const std::string& project, int limit) = 0;
+
+  /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used, and the
+  /// worst cases of the project's rentals that may still bill, plus this one, must fit the budget.
+  /// @error over_budget  says by how much
+  /// @error wrong_state  the quote was used: its rental's label is in the message
+  virtual Result<void> open_intent(const Rental& rental, const IntentLimits& limits) = 0;
+
+  /// Replaces all fields of an existing rental.
+  /// @error not_found
+  virtual Result<void> update_rental(const Rental& rental) = 0;
+  virtual Result<std::optional<Rental>> rental_by_label(const std::string& label) = 0;
+  virtual Result<std::optional<Rental>> rental_by_instance(InstanceId id) = 0;
+  virtual Result<std::optional<Rental>> rental_by_quote(const std::string& quote_id) = 0;  ///< the newest
+  /// Newest first; `open_only`: those that may still bill (not destroyed, not refused).
+  virtual Result<std::vector<Rental>> rentals(bool open_only) = 0;
+
+  /// The lease moves and the worst case grows, within the budget, in one transaction.
+  virtual Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
+                                    const IntentLimits& limits) = 0;
+
+  virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)
+  virtual Result<std::vector<Job>> jobs(const std::string& label) = 0;  ///< newest first
+
+  virtual Result<void> add_receipt(const std::string& label, TimePoint at, const json& receipt) = 0;
+  virtual Result<std::optional<json>> last_receipt(const std::string& label) = 0;
+
+  virtual Result<void> add_event(const LedgerEvent& event) = 0;
+  virtual Result<std::vector<LedgerEvent>> events(const std::string& label) = 0;  ///< oldest first
+
+  virtual Result<void> add_machine_failure(const MachineFailure& failure) = 0;
+  virtual Result<std::vector<MachineFailure>> machine_failures(TimePoint since) = 0;
+};
+
+}  // namespace vastgpu

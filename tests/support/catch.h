@@ -1,0 +1,7 @@
+#pragma once
+// Catch2 2 and 3 under one name.
+#ifdef VASTGPU_CATCH3
+#include <catch2/catch_all.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif

@@ -1,0 +1,3 @@
+// Compiled once for all tests.
+#include "core/precompiled.h"
+#include "tests/support/catch.h"
