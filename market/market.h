@@ -17,8 +17,9 @@ namespace vastgpu {
 /// a create is sent once and only a 429 to it is repeated.
 ///
 /// Common errors: unauthenticated (401, 403, 404 auth_error, 2FA; effect none), rate_limited (429 after the repeats),
-/// unavailable (5xx, no answer; effect unknown for what changes something), corrupt (an answer that makes no sense),
-/// not_found, over_budget (insufficient_credit, spend_rate_limit), invalid_argument (other 400s).
+/// unavailable (5xx, no answer: effect unknown for what changes something; no connection: effect none), corrupt (an
+/// answer that makes no sense), cancelled (effect unknown when a change had been sent), wrong_state (an untrusted
+/// certificate, a redirect to another server, no SSH key), not_found, over_budget (insufficient_credit, spend_rate_limit), invalid_argument (other 400s).
 class Market {
  public:
   virtual ~Market() = default;
@@ -29,7 +30,8 @@ class Market {
 
   /// Rents an offer. Disk is billed from now, the GPU once it runs. Always sends cancel_unavail.
   /// @error not_found    someone else took the offer (400/404/410 no_such_ask); effect none
-  /// @error unavailable  5xx, timeout, no answer: effect unknown, look for `label` before anything else
+  /// @error unavailable  effect unknown (5xx, timeout, no answer, a 2xx without a contract): look for `label` before
+  ///                     anything else; effect none (no connection, a retired route): nothing was rented
   /// @source PUT /api/v0/asks/{id}/
   virtual Result<RentAnswer> rent(const RentRequest& request, std::stop_token stop) = 0;
 
@@ -47,7 +49,7 @@ class Market {
   virtual Result<void> destroy(InstanceId id, std::stop_token stop) = 0;
 
   virtual Result<void> stop_instance(InstanceId id, std::stop_token stop) = 0;
-  /// @error wrong_state  resources_unavailable: queued without a deadline
+  /// @error wrong_state  resources_unavailable: queued without a deadline; effect happened, stop it to leave the queue
   virtual Result<void> start_instance(InstanceId id, std::stop_token stop) = 0;
   virtual Result<void> set_label(InstanceId id, const std::string& label, std::stop_token stop) = 0;
   virtual Result<void> change_bid(InstanceId id, UsdPerHour bid, std::stop_token stop) = 0;
