@@ -1,6 +1,7 @@
 #pragma once
-// Reads a project folder and the user's words. No network, no clock, writes nothing. Files over 2 MB, binary files,
-// folders in place of files and links out of the project are skipped and named in the warnings. Any thread.
+// Reads a project folder and the user's words. No network, no clock, writes nothing. Files over 2 MB, binary
+// files, folders in place of files and links out of the project are skipped and named in the warnings. Any
+// thread.
 
 #include <filesystem>
 #include <optional>
@@ -14,24 +15,24 @@ namespace vastgpu {
 /// The keys of `## Vast.ai` in CLAUDE.md or AGENTS.md.
 /// @source aris-compat.md section 4
 struct ProjectSettings {
-  bool wants_vast = false;               ///< `gpu: vast`, or the heading alone
+  bool wants_vast = false;  ///< `gpu: vast`, or the heading alone
   std::optional<bool> auto_destroy;
   std::optional<Usd> max_budget;
   std::optional<std::string> image;
-  std::string source;                    ///< "CLAUDE.md"; empty when there is no such file
-  std::vector<std::string> warnings;     ///< values that could not be read, by key and line
+  std::string source;                 ///< "CLAUDE.md"; empty when there is no such file
+  std::vector<std::string> warnings;  ///< values that could not be read, by key and line
 };
 ProjectSettings read_project_settings(const std::filesystem::path& project);
 
 /// What the caller already knows; each given value overrules everything found.
 struct TaskRequest {
-  std::string task;                      ///< the user's sentence; may be empty
-  std::optional<double> hours;           ///< wall clock on whatever card, as the user says it
-  std::optional<double> vram_gib;        ///< per GPU
-  std::optional<int> gpus;
-  std::optional<double> disk_gb;
-  std::optional<std::string> image;
-  std::optional<double> cuda;
+  std::string task = {};                ///< the user's sentence; may be empty
+  std::optional<double> hours = {};     ///< wall clock on whatever card, as the user says it
+  std::optional<double> vram_gib = {};  ///< per GPU
+  std::optional<int> gpus = {};
+  std::optional<double> disk_gb = {};
+  std::optional<std::string> image = {};
+  std::optional<double> cuda = {};
 };
 
 TaskProfile analyse(const std::filesystem::path& project, const TaskRequest& request);

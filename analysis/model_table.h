@@ -1,0 +1,21 @@
+#pragma once
+// The model families known by name. Constant; any thread.
+
+#include <span>
+#include <string_view>
+
+#include "analysis/model_rules.h"
+
+namespace vastgpu {
+
+struct Family {
+  std::string_view key;  ///< the name begins so, without spaces, `_`, `-`, `.`
+  ModelKind kind;
+  double params_b;   ///< 0: the size stands in the name, or is unknown
+  double train_gib;  ///< 0: counted by bytes per parameter
+};
+
+/// A longer key is tried before a shorter one.
+std::span<const Family> model_families();
+
+}  // namespace vastgpu

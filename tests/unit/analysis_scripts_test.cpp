@@ -1,0 +1,112 @@
+#include "analysis/script_hints.h"
+#include "analysis/source_text.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+
+using namespace vastgpu;
+
+TEST_CASE("comments and docstrings do not count, strings in calls do") {
+  const std::string code = python_without_comments(
+      "\"\"\"Uses load('llama-70b') # not\"\"\"\n"
+      "x = load('a#b')  # llama\n"
+      "def f():\n"
+      "    r'''doc with llama-7b\n    more'''\n"
+      "    return call(\n        'kept',\n        \"\"\"kept too\"\"\")\n");
+  CHECK(code.find("llama") == std::string::npos);
+  CHECK(code.find("'a#b'") != std::string::npos);
+  CHECK(code.find("'kept'") != std::string::npos);
+  CHECK(code.find("kept too") != std::string::npos);
+  CHECK(std::count(code.begin(), code.end(), '\n') == 8);
+  const std::string shell =
+      shell_without_comments("run \\\n  --n 4 # four\n#SBATCH --gres=gpu:2\n# no\necho 'a # b'\n");
+  CHECK(shell == "run    --n 4 \n\n#SBATCH --gres=gpu:2\n\necho 'a # b'\n");
+}
+
+TEST_CASE("the entry script and its imports give model, method, precision and saving") {
+  TempFolder project;
+  project.write(
+      "train.py",
+      "# from_pretrained('llama-70b')\n"
+      "import argparse\nfrom nets.body import build\n"
+      "p = argparse.ArgumentParser()\n"
+      "p.add_argument('--base', type=str, default='mistralai/Mistral-7B-v0.3')\n"
+      "p.add_argument('--batch_size', default=12)\n"
+      "args = p.parse_args()\n"
+      "model = AutoModel.from_pretrained(args.base, torch_dtype=torch.bfloat16, load_in_4bit=False)\n"
+      "config = LoraConfig(r=8)\n"
+      "loss.backward()\n");
+  project.write("nets/body.py", "net = timm.create_model(\"resnet50\")\ntorch.save(net, 'x')\n");
+  project.write("unrelated.py", "m = f.from_pretrained('gpt2')\n");
+  project.write("requirements.txt", "numpy\ntorch == 2.4.0+cu124 # pinned\n");
+  ProjectFiles files(project.path());
+  const auto h = read_scripts(files, {});
+  CHECK(h.entry == "train.py");
+  REQUIRE(h.models.size() == 2);
+  CHECK(h.models[0].value.name == "mistralai/Mistral-7B-v0.3");
+  CHECK(h.models[0].source == "train.py:8");
+  CHECK(h.models[1].source == "nets/body.py:1");
+  REQUIRE(h.method);
+  CHECK(h.method->value == Method::lora);
+  CHECK(h.precision->value == Precision::bf16);
+  CHECK(h.needs_bf16);
+  CHECK(h.batch_size->value == 12);
+  CHECK(h.trains);
+  CHECK(h.checkpoints);
+  CHECK(h.torch_pin->value == "2.4.0+cu124");
+  CHECK(h.torch_pin->source == "requirements.txt:2");
+}
+
+TEST_CASE("a launch line beats the script, a script named in the plan beats the others") {
+  TempFolder project;
+  project.write("train.py", "m = AutoModel.from_pretrained('gpt2')\n");
+  project.write("tools/sweep.py", "m = torchvision.models.resnet18(weights=None)\nopt = SGD()\n");
+  project.write("go.sh",
+                "# torchrun --nproc_per_node=8 train.py\ntorchrun --nproc_per_node=4 train.py \\\n  "
+                "--model_name_or_path Qwen/Qwen2.5-7B --bf16\n");
+  ProjectFiles files(project.path());
+  const auto h = read_scripts(files, {"train.py"});
+  CHECK(h.entry_why == "named in the plan");
+  REQUIRE(h.gpus);
+  CHECK(h.gpus->value == 4);
+  CHECK(h.gpus->source == "go.sh:2");
+  REQUIRE(h.models.size() == 1);
+  CHECK(h.models[0].value.name == "Qwen/Qwen2.5-7B");
+  CHECK(h.needs_bf16);
+
+  const auto sweep = read_scripts(files, {"tools/sweep.py"});
+  CHECK(sweep.entry == "tools/sweep.py");
+  CHECK_FALSE(sweep.gpus);
+  REQUIRE(sweep.models.size() == 1);
+  CHECK(sweep.models[0].value.name == "resnet18");
+  CHECK_FALSE(sweep.checkpoints);
+}
+
+TEST_CASE("the newest of several entry scripts runs") {
+  TempFolder project;
+  namespace fs = std::filesystem;
+  const auto older = project.write("train_old.py", "a = 1\n");
+  project.write("train_new.py", "a = 1\n");
+  fs::last_write_time(older, fs::last_write_time(older) - std::chrono::hours(5));
+  ProjectFiles files(project.path());
+  CHECK(read_scripts(files, {}).entry == "train_new.py");
+}
+
+TEST_CASE("launch lines tell the number of GPUs only when they hold one") {
+  CHECK(gpus_of_launch("torchrun --nproc-per-node 2 a.py") == 2);
+  CHECK(gpus_of_launch("accelerate launch --num_processes=3 a.py") == 3);
+  CHECK(gpus_of_launch("CUDA_VISIBLE_DEVICES=0,1,2,3 python a.py") == 4);
+  CHECK(gpus_of_launch("#SBATCH --gres=gpu:2") == 2);
+  CHECK_FALSE(gpus_of_launch("CUDA_VISIBLE_DEVICES=0 python a.py"));
+  CHECK_FALSE(gpus_of_launch("torchrun --nproc_per_node=$N a.py"));
+  CHECK_FALSE(gpus_of_launch("torchrun --nproc_per_node=gpu a.py"));
+  CHECK_FALSE(gpus_of_launch("torchrun --nproc_per_node=4096 a.py"));
+}
+
+TEST_CASE("bf16 that asks the card first needs no new card") {
+  TempFolder project;
+  project.write(
+      "main.py",
+      "dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16\nloss.backward()\n");
+  ProjectFiles files(project.path());
+  CHECK_FALSE(read_scripts(files, {}).needs_bf16);
+}
