@@ -1,13 +1,14 @@
 #pragma once
 // One rented machine of the sandbox: a real sshd in its own mount, pid, uts and ipc namespaces, on a loopback address
-// of its own. Its disk (/workspace, /root) lives in a folder and survives stop and start; destroy removes it.
-// Machines never outlive the sandbox, also when it is killed: the pid namespace dies with its parent, and a janitor
-// process removes the folders. One thread at a time per Machine.
+// of its own. Its disk lives in a folder and survives stop and start, except /tmp and /run; destroying removes it. /usr
+// is the host's, read-only. Machines never outlive the sandbox, also when it is killed: the pid namespace dies with its
+// parent, and a janitor process removes the folders. One thread at a time per Machine; many machines on many threads.
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,17 +41,23 @@ std::optional<std::string> machines_unavailable();
 
 class Machine {
  public:
-  /// Prepares disk, host key and stand-ins below `folder`; starts nothing yet.
+  /// Prepares disk, host key and stand-ins below `folder`, which is new or empty; starts nothing yet. 20 ms.
+  /// @error invalid_argument  the spec makes no sense, or the folder is in use
   static Result<std::unique_ptr<Machine>> create(const std::filesystem::path& folder, MachineSpec spec);
   virtual ~Machine() = default;                 ///< ends it
 
   /// The container starts: onstart runs at once; sshd only after open_ssh().
+  /// @error wrong_state  it runs already
   virtual Result<void> start() = 0;
+  /// Returns when sshd listens, 20 ms later, at most 10 s. Once per start; again is harmless.
+  /// @error wrong_state  it does not run
+  /// @error unavailable  somebody else listens there, or sshd did not come up
   virtual Result<void> open_ssh() = 0;
   /// Everything inside is killed; the disk stays.
   virtual void stop() = 0;
+  /// False also after the container's first process ended by itself; start() works then.
   virtual bool running() const = 0;
-  /// Replaces what sshd accepts.
+  /// Replaces what sshd accepts, at once. One line a key. Also while stopped.
   virtual Result<void> set_authorized_keys(const std::vector<std::string>& keys) = 0;
   /// What the container printed so far (onstart output, sshd's host key fingerprints), at most 1 MB.
   virtual std::string log() const = 0;
