@@ -14,10 +14,11 @@ struct PromptArgument {
   std::string name;
   std::string description;
   bool required = false;
+  std::vector<std::string> suggestions = {};  ///< offered while it is typed
 };
 
 struct Prompt {
-  std::string name;   ///< "vast-gpu"
+  std::string name;  ///< "vast-gpu"
   std::string title;
   std::string description;
   std::vector<PromptArgument> arguments;

@@ -18,16 +18,18 @@ struct ServerParts {
 };
 
 struct ServerOptions {
-  int input = 0;             ///< protocol comes in here
-  int output = 1;            ///< and goes out here; see claim_stdout
-  std::size_t workers = 8;   ///< calls that run side by side
+  int input = 0;            ///< protocol comes in here
+  int output = 1;           ///< and goes out here; see claim_stdout
+  std::size_t workers = 8;  ///< calls that run side by side
   std::size_t max_line = 32u << 20;
+  std::stop_token stop = {};  ///< ends the server like EOF does, without the moment of grace; for signals
 };
 
 /// Makes stray prints harmless: returns a private descriptor for the protocol and points fd 1 at fd 2.
 int claim_stdout();
 
-/// Serves until EOF, then stops running calls and returns the exit code. Starts nothing slow before the first answer.
+/// Serves until EOF, then stops running calls and returns the exit code. Starts nothing slow before the first
+/// answer.
 int serve(const ServerParts& parts, const ServerOptions& options);
 
 }  // namespace vastgpu

@@ -15,13 +15,14 @@ namespace vastgpu {
 struct ArgRules {
   std::optional<double> minimum = {};
   std::optional<double> maximum = {};
-  std::vector<std::string> choices = {};       ///< plain string enum
-  std::size_t max_length = 10'000;             ///< of text, in bytes
-  std::optional<json> schema = {};             ///< for json-typed arguments: the property's own schema
+  std::vector<std::string> choices = {};  ///< plain string enum
+  std::size_t max_length = 10'000;        ///< of text, in bytes
+  std::optional<json> schema = {};        ///< for json-typed arguments: the property's own schema
 };
 
 namespace arg_detail {
-/// The JSON Schema type of T: bool, integer, number, string, array of string, object, or an Id/Quantity (by rep).
+/// The JSON Schema type of T: bool, integer, number, string, array of string, object, or an Id/Quantity (by
+/// rep).
 template <class T>
 json type_schema();
 /// Refuses a wrong type, a number outside its bounds, a word outside its choices, text that is too long.

@@ -1,6 +1,6 @@
 #pragma once
-// What a tool is: a spec, a list of arguments that is both schema and decoder, and a handler that returns an envelope.
-// Tools never change after start and may be called from any thread, side by side.
+// What a tool is: a spec, a list of arguments that is both schema and decoder, and a handler that returns an
+// envelope. Tools never change after start and may be called from any thread, side by side.
 
 #include <functional>
 #include <stop_token>
@@ -21,37 +21,38 @@ enum class ToolEffect {
 };
 
 struct ToolSpec {
-  std::string name;         ///< one of the ten
-  std::string title;        ///< "Rent a machine"
-  std::string description;  ///< for the model: what, when, what it costs; the first 2 KB count
+  std::string name;              ///< one of the ten
+  std::string title = {};        ///< "Rent a machine"
+  std::string description = {};  ///< for the model: what, when, what it costs; the first 2 KB count
   ToolEffect effect = ToolEffect::read_only;
 };
 
 /// One call under way.
 struct CallContext {
-  std::stop_token stop;                                                  ///< cancelled, or the server ends
-  std::function<void(double progress, const std::string& message)> progress;  ///< never empty; any pace, throttled above
+  std::stop_token stop;  ///< cancelled, or the server ends
+  std::function<void(double progress, const std::string& message)>
+      progress;  ///< never empty; any pace, throttled above
 };
 
 /// A ready call of another tool: what a sensible assistant would do next.
 struct NextCall {
   std::string tool;
   json arguments = json::object();
-  std::string why;
+  std::string why = {};
 };
 
 /// Every answer of every tool. The same facts travel as text and as structured content.
 struct Envelope {
-  std::string outcome;           ///< one word: "ready", "booting", "destroyed"...
-  std::string summary;           ///< one sentence a person can read
-  json facts = json::object();   ///< flat where possible; units in the names
-  std::string details = {};      ///< optional text block for people (a table, log lines); already cleaned
+  std::string outcome;          ///< one word: "ready", "booting", "destroyed"...
+  std::string summary;          ///< one sentence a person can read
+  json facts = json::object();  ///< flat where possible; units in the names
+  std::string details = {};     ///< optional text block for people (a table, log lines); already cleaned
   std::vector<NextCall> next = {};
 };
 
 struct Tool {
   ToolSpec spec;
-  json input_schema;   ///< root "type":"object", additionalProperties false
+  json input_schema;  ///< root "type":"object", additionalProperties false
   json output_schema;
   std::function<Result<Envelope>(const json& arguments, CallContext& call)> call;
 };
@@ -60,7 +61,8 @@ struct Tool {
 json to_structured(const Envelope& e);
 /// The same facts as text: summary, details, the facts as JSON, next steps.
 std::string to_text(const Envelope& e);
-/// The text of a failure: what, next step, and whether something may have changed. Carries every fact of the error.
+/// The text of a failure: what, next step, and whether something may have changed. Carries every fact of the
+/// error.
 std::string to_text(const Error& e);
 /// The output schema shared by all tools: outcome and summary required, further facts allowed.
 json envelope_schema();

@@ -1,0 +1,120 @@
+#include "server/render.h"
+
+namespace vastgpu {
+namespace {
+
+constexpr auto kKeepLists =
+    std::chrono::milliseconds(std::chrono::hours(1));  // ours never change while we run
+
+struct Hints {
+  bool read_only, destructive, idempotent;
+};
+
+Hints hints(ToolEffect effect) {
+  switch (effect) {
+    case ToolEffect::read_only:
+      return {true, false, true};
+    case ToolEffect::writes_files:
+      return {false, false, true};
+    // Clients ask before what is destructive, and money that is spent does not come back.
+    case ToolEffect::spends_money:
+      return {false, true, false};
+    case ToolEffect::destroys:
+      return {false, true, true};
+  }
+  return {false, true, false};
+}
+
+/// name, title, description as all four kinds of definition have them.
+template <class Described>
+json described(const Described& thing, Version v) {
+  json j = {{"name", thing.name}};
+  if (!thing.description.empty()) j["description"] = thing.description;
+  if (has_titles(v) && !thing.title.empty()) j["title"] = thing.title;
+  return j;
+}
+
+json text_block(const std::string& text) { return json::array({{{"type", "text"}, {"text", text}}}); }
+
+}  // namespace
+
+json server_info(Version v) {
+  json info = {{"name", "vast-gpu"}, {"version", VASTGPU_VERSION}};
+  if (has_titles(v)) info["title"] = "Vast.ai GPUs";
+  return info;
+}
+
+json server_capabilities(Version v) {
+  // No listChanged and no subscribe: lists stay as they are, and jobs are watched with the monitor tool.
+  json can = {{"tools", json::object()}, {"prompts", json::object()}, {"resources", json::object()}};
+  if (has_completions_capability(v)) can["completions"] = json::object();
+  if (!is_modern(v)) can["logging"] = json::object();
+  return can;
+}
+
+json complete(json result, Version v) {
+  if (!is_modern(v)) return result;
+  result["resultType"] = "complete";
+  result["_meta"]["io.modelcontextprotocol/serverInfo"] = server_info(v);
+  return result;
+}
+
+json complete(json result, Version v, Caching caching) {
+  if (is_modern(v)) {
+    const bool fixed = caching == Caching::fixed;
+    result["ttlMs"] = fixed ? kKeepLists.count() : 0;
+    result["cacheScope"] = fixed ? "public" : "private";
+  }
+  return complete(std::move(result), v);
+}
+
+json render_tool(const Tool& tool, Version v) {
+  json j = described(tool.spec, v);
+  j["inputSchema"] = tool.input_schema;
+  if (has_annotations(v)) {
+    const Hints h = hints(tool.spec.effect);
+    j["annotations"] = {{"readOnlyHint", h.read_only},
+                        {"destructiveHint", h.destructive},
+                        {"idempotentHint", h.idempotent},
+                        {"openWorldHint", true}};
+    if (!tool.spec.title.empty()) j["annotations"]["title"] = tool.spec.title;
+  }
+  if (has_structured_content(v)) j["outputSchema"] = tool.output_schema;
+  return j;
+}
+
+json render_prompt(const Prompt& prompt, Version v) {
+  json j = described(prompt, v);
+  for (const PromptArgument& argument : prompt.arguments) {
+    json a = {{"name", argument.name}, {"required", argument.required}};
+    if (!argument.description.empty()) a["description"] = argument.description;
+    j["arguments"].push_back(std::move(a));
+  }
+  return j;
+}
+
+json render_resource(const ResourceInfo& resource, Version v) {
+  json j = described(resource, v);
+  j["uri"] = resource.uri;
+  if (!resource.mime_type.empty()) j["mimeType"] = resource.mime_type;
+  return j;
+}
+
+json render_template(const ResourceTemplate& resource, Version v) {
+  json j = described(resource, v);
+  j["uriTemplate"] = resource.uri_template;
+  if (!resource.mime_type.empty()) j["mimeType"] = resource.mime_type;
+  return j;
+}
+
+json render_answer(const Envelope& envelope, Version v) {
+  json result = {{"content", text_block(to_text(envelope))}, {"isError", false}};
+  if (has_structured_content(v)) result["structuredContent"] = to_structured(envelope);
+  return complete(std::move(result), v);
+}
+
+json render_failure(const Error& error, Version v) {
+  return complete({{"content", text_block(to_text(error))}, {"isError", true}}, v);
+}
+
+}  // namespace vastgpu
