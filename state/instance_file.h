@@ -1,10 +1,18 @@
 #pragma once
 // `vast-instances.json`, the public record that other tools read and edit. Bare array, 13 fields, unknown keys and
-// odd entries preserved. Any thread; every write re-reads, merges our entry, and replaces the file atomically under a
-// lock in the project's state folder.
-// @source aris-compat.md section 3
+// odd entries preserved byte for byte. Any thread.
+//
+// Every write re-reads the file, changes our entry in its text and puts the result in its place atomically, under a
+// lock that all our processes share. Others do not take that lock, so:
+// - An edit that was complete before our file went in is kept. Where the file system can exchange two files (Linux
+//   ext4, xfs, btrfs, tmpfs) we look at what we displaced and merge again, so only two edits within one write of ours
+//   (milliseconds) can lose the first. Elsewhere (NFS) an edit between our last look and the rename is lost.
+// - Somebody who read the file before our write and writes their whole copy after it undoes ours. Nobody but them can
+//   prevent that; the next put() of the rental repairs it.
+// @source ARIS, skills vast-gpu and run-experiment (github.com/wanshuiyin/Auto-claude-code-research-in-sleep)
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +20,13 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/rental.h"
+#include "state/disk.h"
+#include "state/folders.h"
 
 namespace vastgpu {
+
+struct EntryEdit;
+struct InstanceText;
 
 /// One entry as we read it: tolerant, everything optional but the id.
 struct InstanceEntry {
@@ -27,7 +40,8 @@ struct InstanceEntry {
   json raw;
 };
 
-/// What we write about one rental of ours.
+/// What we write about one rental of ours. What is unknown (0, empty, nullopt) is null in a new entry, and leaves an
+/// existing entry as it is.
 struct InstanceRecord {
   InstanceId id;
   OfferId offer;
@@ -45,16 +59,23 @@ struct InstanceRecord {
 
 class InstanceFile {
  public:
-  explicit InstanceFile(std::filesystem::path project) : project_(std::move(project)) {}
+  explicit InstanceFile(std::filesystem::path project) : InstanceFile(std::move(project), default_lock_folder()) {}
+  InstanceFile(std::filesystem::path project, std::filesystem::path lock_folder, Disk& disk = real_disk())
+      : project_(std::move(project)), lock_folder_(std::move(lock_folder)), disk_(&disk) {}
+
+  static std::filesystem::path default_lock_folder() { return state_folder() / "locks"; }
   std::filesystem::path path() const { return project_ / "vast-instances.json"; }
 
   /// Absent, or an empty array: nothing.
-  /// @error corrupt  it does not parse (also when empty or cut): it will not be written either
+  /// @error corrupt      it does not parse (also when empty or cut), or is over 8 MB: it will not be written either
+  /// @error wrong_state  it is a link that leads out of the project
   Result<std::vector<InstanceEntry>> read() const;
 
   /// Adds or updates our entry by instance_id; everything else in the file stays as it is now.
-  /// @error corrupt      the file does not parse: left alone, a copy kept beside it, the message says where
-  /// @error unavailable  it cannot be written
+  /// @error corrupt           the file does not parse: left alone, a copy kept beside it, the message says where
+  /// @error wrong_state       it is a link that leads out of the project
+  /// @error unavailable       it cannot be written; it reads as before
+  /// @error invalid_argument  see edit_for() in state/instance_edit.h
   Result<void> put(const InstanceRecord& record) const;
 
   /// Changes `status` (and `experiment` where given) of one entry; a missing entry is success.
@@ -62,7 +83,17 @@ class InstanceFile {
   Result<void> set_experiment(InstanceId id, const std::optional<std::string>& experiment) const;
 
  private:
+  using Edit = std::function<Result<EntryEdit>(const json& file_now)>;
+
+  Result<std::filesystem::path> root() const;
+  Result<std::filesystem::path> target() const;
+  Result<void> change(const Edit& edit) const;
+  Result<void> locked_change(const Edit& edit) const;
+  Error keep_broken(const InstanceText& broken) const;
+
   std::filesystem::path project_;
+  std::filesystem::path lock_folder_;
+  Disk* disk_;
 };
 
 }  // namespace vastgpu

@@ -3,6 +3,7 @@
 // of processes. `SqliteLedger` is the real one and is used in tests too. Thread-safe. Every write is on disk when it
 // returns.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,23 +44,36 @@ class Ledger {
 
   /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used, and the
   /// worst cases of the project's rentals that may still bill, plus this one, must fit the budget.
-  /// @error over_budget  says by how much
-  /// @error wrong_state  the quote was used: its rental's label is in the message
+  /// A quote whose rentals were all refused is not used; an empty quote_id never is.
+  /// @error over_budget  the numbers are in the message
+  /// @error wrong_state  the quote was used: its rental's label is in the message; or the label was used
   virtual Result<void> open_intent(const Rental& rental, const IntentLimits& limits) = 0;
 
-  /// Replaces all fields of an existing rental.
+  /// Replaces the fields of an existing rental, except that a writer with an older copy cannot undo what costs money:
+  /// lease_end and worst_case stay (only extend_lease moves them), and a known instance is not forgotten.
   /// @error not_found
   virtual Result<void> update_rental(const Rental& rental) = 0;
+
+  /// Reads a rental, lets `change` alter it and writes it, in one transaction over all processes; gives what is now
+  /// stored. An error from `change` leaves it as it was. `change` must not call the ledger. The rules of update_rental
+  /// hold.
+  /// @error not_found
+  virtual Result<Rental> change_rental(const std::string& label,
+                                       const std::function<Result<void>(Rental&)>& change) = 0;
   virtual Result<std::optional<Rental>> rental_by_label(const std::string& label) = 0;
   virtual Result<std::optional<Rental>> rental_by_instance(InstanceId id) = 0;
   virtual Result<std::optional<Rental>> rental_by_quote(const std::string& quote_id) = 0;  ///< the newest
   /// Newest first; `open_only`: those that may still bill (not destroyed, not refused).
   virtual Result<std::vector<Rental>> rentals(bool open_only) = 0;
 
-  /// The lease moves and the worst case grows, within the budget, in one transaction.
+  /// The lease moves and the worst case grows, within the budget, in one transaction. `new_worst_case` is the total.
+  /// @error over_budget  the numbers are in the message
+  /// @error wrong_state  the rental is over, or its lease already reaches or costs more: somebody else extended it
+  /// @error not_found
   virtual Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
                                     const IntentLimits& limits) = 0;
 
+  /// @error not_found  no rental has that label; also of add_receipt
   virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)
   virtual Result<std::vector<Job>> jobs(const std::string& label) = 0;  ///< newest first
 
@@ -70,7 +84,7 @@ class Ledger {
   virtual Result<std::vector<LedgerEvent>> events(const std::string& label) = 0;  ///< oldest first
 
   virtual Result<void> add_machine_failure(const MachineFailure& failure) = 0;
-  virtual Result<std::vector<MachineFailure>> machine_failures(TimePoint since) = 0;
+  virtual Result<std::vector<MachineFailure>> machine_failures(TimePoint since) = 0;  ///< oldest first
 };
 
 }  // namespace vastgpu

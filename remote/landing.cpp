@@ -1,0 +1,243 @@
+#include "remote/landing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "core/text.h"
+
+namespace vastgpu {
+namespace {
+
+constexpr std::string_view kPartPrefix = ".vast-gpu-part-";
+constexpr time_t kLeftoverAge = 3600;  // seconds untouched: whoever wrote it is gone
+
+Error cannot(const std::string& what, const std::string& path, int number) {
+  const bool link = number == ELOOP || number == ENOTDIR;
+  return {.code = Code::unavailable,
+          .what = text(what, " ", path, ": ",
+                       link ? "a link or a file stands in the way" : std::strerror(number)),
+          .next_step = number == ENOSPC ? "free some disk space" : "check that folder and its permissions"};
+}
+
+std::string hex(EVP_MD_CTX* digest) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> raw;
+  unsigned size = 0;
+  EVP_DigestFinal_ex(digest, raw.data(), &size);
+  std::string out;
+  for (unsigned i = 0; i < size; ++i) {
+    char two[3];
+    std::snprintf(two, sizeof two, "%02x", raw[i]);
+    out += two;
+  }
+  return out;
+}
+
+std::unique_ptr<EVP_MD_CTX, DigestFree> new_digest() {
+  std::unique_ptr<EVP_MD_CTX, DigestFree> digest(EVP_MD_CTX_new());
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  return digest;
+}
+
+std::optional<std::string> hash_of(int folder, const std::string& name, const std::stop_token& stop = {}) {
+  const Fd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  const auto digest = new_digest();
+  std::array<char, 128 * 1024> buffer;
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 || stop.stop_requested()) return std::nullopt;
+    if (n == 0) return hex(digest.get());
+    EVP_DigestUpdate(digest.get(), buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+/// "20261121T090128Z": when the file was last changed, so that its name tells how old it is.
+std::string stamp(time_t when) {
+  std::tm utc{};
+  ::gmtime_r(&when, &utc);
+  char out[32];
+  std::strftime(out, sizeof out, "%Y%m%dT%H%M%SZ", &utc);
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> objection_to(std::string_view path) {
+  if (path.empty()) return "an empty name";
+  if (path.size() > 4096) return "a path longer than 4096 bytes";
+  if (path.front() == '/') return "an absolute path";
+  for (const std::string& part : split(path, '/')) {
+    if (part.empty() || part == ".") return "an empty part in its path";
+    if (part == "..") return "a path that leads upwards";
+    if (part.size() > 255) return "a name longer than 255 bytes";
+    if (to_lower(part) == ".git") return "a path into .git";
+    if (part.starts_with(kPartPrefix)) return "a name that is ours";
+  }
+  // clean() takes out control characters, escapes, direction marks and what is not UTF-8.
+  if (path.find_first_of("\n\t") != std::string_view::npos || clean(path, 8192) != path)
+    return "control characters or invisible ones in its name";
+  return std::nullopt;
+}
+
+Result<std::shared_ptr<const Fd>> Landing::folder_of(const std::string& path, bool make) {
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  if (last_folder_ && folder == last_) return last_folder_;
+  if (!root_) {
+    if (make) {
+      std::error_code bad;
+      std::filesystem::create_directories(path_, bad);
+    }
+    root_ =
+        Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));  // the user's own path may hold links
+    if (!root_) return fail(cannot("cannot open", path_.string(), errno));
+  }
+  Fd at(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!at) return fail(cannot("cannot open", path_.string(), errno));
+  for (std::size_t from = 0, slash = path.find('/'); slash != std::string::npos;
+       from = slash + 1, slash = path.find('/', from)) {
+    const std::string part = path.substr(from, slash - from);
+    if (make && ::mkdirat(at.get(), part.c_str(), 0777) != 0 && errno != EEXIST)
+      return fail(cannot("cannot make", (path_ / path.substr(0, slash)).string(), errno));
+    Fd next(::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) return fail(cannot("cannot enter", (path_ / path.substr(0, slash)).string(), errno));
+    at = std::move(next);
+  }
+  last_ = folder;
+  last_folder_ = std::make_shared<const Fd>(std::move(at));
+  return last_folder_;
+}
+
+std::optional<std::string> Landing::hash_if_size(const std::string& path, std::uint64_t size,
+                                                 const std::stop_token& stop) {
+  auto folder = folder_of(path, false);
+  if (!folder) return std::nullopt;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  struct stat info {};
+  if (::fstatat((*folder)->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
+      static_cast<std::uint64_t>(info.st_size) != size)
+    return std::nullopt;
+  return hash_of((*folder)->get(), name, stop);
+}
+
+Result<Landing::Part> Landing::begin(const std::string& path) {
+  auto folder = folder_of(path, true);
+  if (!folder) return fail(std::move(folder).error());
+  Part part;
+  part.folder_ = *std::move(folder);
+  part.name_ = path.substr(path.rfind('/') + 1);
+  part.temporary_ = std::string(kPartPrefix) + random_hex(8);
+  part.file_ = Fd(::openat(part.folder_->get(), part.temporary_.c_str(),
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!part.file_) return fail(cannot("cannot create", (path_ / path).string(), errno));
+  part.digest_ = new_digest();
+  if (swept_.insert(path.substr(0, path.size() - part.name_.size())).second) remove_leftovers(part);
+  return part;
+}
+
+void Landing::remove_leftovers(const Part& newest) {
+  struct stat now {};  // its time is this disk's idea of now
+  if (::fstat(newest.file_.get(), &now) != 0) return;
+  const int copy = ::openat(newest.folder_->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return;
+  DIR* list = ::fdopendir(copy);
+  if (list == nullptr) {
+    ::close(copy);
+    return;
+  }
+  while (const dirent* entry = ::readdir(list)) {
+    struct stat info {};
+    if (std::string_view(entry->d_name).starts_with(kPartPrefix) &&
+        ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+        info.st_mtim.tv_sec + kLeftoverAge < now.st_mtim.tv_sec)
+      ::unlinkat(copy, entry->d_name, 0);
+  }
+  ::closedir(list);
+}
+
+std::optional<std::uint64_t> Landing::free_bytes() const {
+  std::error_code bad;
+  for (auto at = std::filesystem::absolute(path_, bad); !at.empty(); at = at.parent_path()) {
+    struct statvfs info {};
+    if (::statvfs(at.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    if (at == at.root_path()) break;
+  }
+  return std::nullopt;
+}
+
+Landing::Part::~Part() {
+  if (folder_ && !temporary_.empty()) ::unlinkat(folder_->get(), temporary_.c_str(), 0);
+}
+
+Result<void> Landing::Part::write(std::string_view piece) {
+  EVP_DigestUpdate(digest_.get(), piece.data(), piece.size());
+  size_ += piece.size();
+  while (!piece.empty()) {
+    const ssize_t n = ::write(file_.get(), piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(cannot("cannot write", name_, errno));
+    piece.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Result<std::string> Landing::Part::set_aside(const struct stat& old) {
+  const std::string base = name_.substr(0, 200) + ".before-" + stamp(old.st_mtim.tv_sec);
+  for (int n = 1; n < 1000; ++n) {
+    const std::string to = n == 1 ? base : text(base, "-", n);
+    if (::renameat2(folder_->get(), name_.c_str(), folder_->get(), to.c_str(), RENAME_NOREPLACE) == 0)
+      return to;
+    if (errno == EEXIST) continue;
+    if (errno != EINVAL) return fail(cannot("cannot keep the old", name_, errno));
+    // A file system without that flag: look first.
+    struct stat other {};
+    if (::fstatat(folder_->get(), to.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    if (::renameat(folder_->get(), name_.c_str(), folder_->get(), to.c_str()) == 0) return to;
+    return fail(cannot("cannot keep the old", name_, errno));
+  }
+  return fail(cannot("cannot keep the old", name_, EEXIST));
+}
+
+Result<void> Landing::Part::check(std::uint64_t size, const std::string& sha256, FileTime changed) {
+  if (size_ != size || hex(digest_.get()) != sha256)
+    return fail({.code = Code::corrupt,
+                 .what = "what arrived is not what was announced",
+                 .next_step = "collect again; the file may still be written"});
+  const timespec times[] = {{0, UTIME_OMIT}, {static_cast<time_t>(changed.seconds), changed.nanoseconds}};
+  ::futimens(file_.get(), times);
+  if (::close(file_.release()) != 0) return fail(cannot("cannot write", name_, errno));
+  return {};
+}
+
+Result<std::string> Landing::Part::place(const std::string& known) {
+  std::string kept;
+  struct stat old {};
+  if (::fstatat(folder_->get(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (S_ISDIR(old.st_mode)) return fail(cannot("cannot write", name_ + ": a folder has that name", EISDIR));
+    const bool ours = !known.empty() && S_ISREG(old.st_mode) && hash_of(folder_->get(), name_) == known;
+    if (!ours) {
+      auto moved = set_aside(old);
+      if (!moved) return moved;
+      kept = *std::move(moved);
+    }
+  }
+  if (::renameat(folder_->get(), temporary_.c_str(), folder_->get(), name_.c_str()) != 0)
+    return fail(cannot("cannot rename to", name_, errno));
+  temporary_.clear();
+  return kept;
+}
+
+Result<void> Landing::sync() {
+  if (root_ && ::syncfs(root_.get()) != 0) return fail(cannot("cannot sync", path_.string(), errno));
+  return {};
+}
+
+}  // namespace vastgpu

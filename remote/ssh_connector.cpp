@@ -1,0 +1,71 @@
+#include "remote/ssh_connector.h"
+
+#include "core/log.h"
+#include "core/text.h"
+#include "remote/ssh_login.h"
+#include "remote/ssh_shell.h"
+#include "remote/tcp.h"
+
+namespace vastgpu {
+namespace {
+
+int how_telling(Code code) { return code == Code::corrupt ? 2 : code == Code::unauthenticated ? 1 : 0; }
+
+KeyPlaces places(const SshOptions& o) {
+  return {.ssh_folder = o.ssh_folder,
+          .own_folder = o.state_folder / "ssh",
+          .agent_socket = o.agent_socket,
+          .explicit_key = o.key_file};
+}
+
+}  // namespace
+
+SshConnector::SshConnector(SshOptions options)
+    : options_(std::move(options)), resolver_(std::make_unique<Resolver>()) {}
+SshConnector::~SshConnector() = default;
+
+Result<std::unique_ptr<Shell>> SshConnector::open(const Endpoint& at, const SshTarget& target,
+                                                  std::chrono::milliseconds limit, std::stop_token stop) {
+  Patience patience(limit, std::move(stop));
+  auto socket = connect_tcp(at, *resolver_, patience);
+  if (!socket) return fail(std::move(socket).error());
+  auto session = SshSession::open(*std::move(socket), patience);
+  if (!session) return fail(std::move(session).error());
+  // Before the login: a stranger in the middle learns nothing, not even which keys we have.
+  const std::string& shown = (*session)->fingerprint();
+  if (target.pinned_host_key && *target.pinned_host_key != shown)
+    return fail({.code = Code::corrupt,
+                 .what = text("the host key is ", shown, ", but ", *target.pinned_host_key,
+                              " was pinned: this is another machine, or somebody in between"),
+                 .next_step = "do not send anything there: destroy the instance and rent another"});
+  if (auto entered = log_in(**session, options_.user, places(options_), patience); !entered)
+    return fail(std::move(entered).error());
+  log_debug("ssh connected host=", at.host, " port=", at.port, " key=", shown);
+  return std::unique_ptr<Shell>(std::make_unique<SshShell>(*std::move(session)));
+}
+
+Result<Connection> SshConnector::connect(const SshTarget& target, std::stop_token stop) {
+  Error worst{
+      .code = Code::invalid_argument, .what = "no address to connect to", .next_step = "wait for one"};
+  const auto deadline = std::chrono::steady_clock::now() + target.limit;
+  for (std::size_t i = 0; i < target.candidates.size(); ++i) {
+    const Endpoint& at = target.candidates[i];
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    auto shell = open(at, target, left / static_cast<std::int64_t>(target.candidates.size() - i), stop);
+    if (shell) return Connection{*std::move(shell), at};
+    Error why = std::move(shell).error().during(text(at.host, ":", at.port));
+    if (why.code == Code::cancelled) return fail(std::move(why));
+    if (i == 0 || how_telling(why.code) > how_telling(worst.code)) worst = std::move(why);
+  }
+  return fail(std::move(worst));
+}
+
+Result<std::string> SshConnector::public_key() {
+  Patience patience(std::chrono::seconds(10), {});
+  auto key = key_to_attach(places(options_), patience);
+  if (!key) return fail(std::move(key).error());
+  return key->line();
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,146 @@
+#include "remote/ssh_session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include "core/text.h"
+#include "remote/ssh_wire.h"
+
+namespace vastgpu {
+namespace {
+
+constexpr std::chrono::seconds kKeepAlive{
+    15};  // below the half minute after which some routers forget a quiet link
+
+/// Once per process, on first use: loading the crypto library is slow enough to be felt at program start.
+bool library_ready() {
+  static const bool ready = ::libssh2_init(0) == 0;
+  return ready;
+}
+
+/// Sets what is offered, best first. Only names that the library knows: it skips the others by itself, but up
+/// to 1.10 it copies overlapping memory doing so.
+void prefer(LIBSSH2_SESSION* s, std::initializer_list<int> directions,
+            std::initializer_list<std::string_view> names) {
+  for (const int direction : directions) {
+    const char** known = nullptr;
+    const int count = ::libssh2_session_supported_algs(s, direction, &known);
+    if (count <= 0) continue;
+    std::string list;
+    for (const std::string_view name : names)
+      if (std::find(known, known + count, name) != known + count)
+        list.append(list.empty() ? "" : ",").append(name);
+    ::libssh2_free(s, known);
+    if (!list.empty()) ::libssh2_session_method_pref(s, direction, list.c_str());
+  }
+}
+
+}  // namespace
+
+bool can_use_rsa() { return ::libssh2_version(0x010b00) != nullptr; }
+
+Result<std::unique_ptr<SshSession>> SshSession::open(Fd socket, Patience& patience) {
+  std::unique_ptr<SshSession> made(new SshSession(std::move(socket)));
+  if (library_ready()) made->session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, nullptr);
+  if (made->session_ == nullptr)
+    return fail(
+        {.code = Code::internal, .what = "the SSH library does not start", .next_step = "free some memory"});
+  LIBSSH2_SESSION* s = made->session_;
+  ::libssh2_session_set_blocking(s, 0);
+  // Ed25519 first: every OpenSSH has such a host key, and a pin is only worth something when the same kind is
+  // asked for each time. AES-GCM is fastest where it exists.
+  prefer(s, {LIBSSH2_METHOD_HOSTKEY},
+         {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
+          "rsa-sha2-256"});
+  prefer(s, {LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC},
+         {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr", "aes192-ctr",
+          "chacha20-poly1305@openssh.com"});
+  prefer(
+      s, {LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC},
+      {"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"});
+
+  auto greeted = made->repeat([&] { return ::libssh2_session_handshake(s, made->socket_.get()); },
+                              Wait::until_done, patience);
+  if (!greeted) return fail(std::move(greeted).error().during("waiting for the SSH server to greet"));
+  if (**greeted != 0) return fail(made->broke("greeting the SSH server"));
+
+  const char* digest = ::libssh2_hostkey_hash(s, LIBSSH2_HOSTKEY_HASH_SHA256);
+  if (digest == nullptr) return fail(made->broke("reading the host key"));
+  made->fingerprint_ = "SHA256:" + to_base64({digest, 32}, false);
+  ::libssh2_keepalive_config(s, 0, 1);  // when to send is decided in wait_for_news
+  return made;
+}
+
+SshSession::~SshSession() {
+  if (session_ == nullptr) return;
+  ::libssh2_session_disconnect(session_, "bye");
+  // Nothing can be sent after this, so that freeing the session never waits for a dead host.
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  ::libssh2_session_set_blocking(session_, 1);  // a non-blocking free may stop at EAGAIN and leak
+  ::libssh2_session_set_timeout(session_, 200);
+  ::libssh2_session_free(session_);
+}
+
+Result<std::optional<long>> SshSession::repeat(const std::function<long()>& call, Wait how,
+                                               Patience& patience) {
+  for (;;) {
+    const long rc = call();
+    if (rc != LIBSSH2_ERROR_EAGAIN) {
+      if (rc > 0) patience.moved();  // bytes; a keep-alive that went out is no sign of life
+      return std::optional<long>(rc);
+    }
+    const int blocked = ::libssh2_session_block_directions(session_);
+    const bool sending = (blocked & LIBSSH2_SESSION_BLOCK_OUTBOUND) != 0;
+    if (how == Wait::only_to_send && !sending) return std::optional<long>();
+    // While a packet is half sent, what arrives stays in the kernel: waking up for it would only spin.
+    auto ready = patience.wait(socket_.get(), sending ? POLLOUT : POLLIN);
+    if (!ready) {
+      broken_ = broken_ || sending;  // the half packet can never be completed by another call
+      return fail(std::move(ready).error());
+    }
+  }
+}
+
+Result<void> SshSession::wait_for_news(Patience& patience) {
+  for (;;) {
+    auto ready = patience.wait(socket_.get(), POLLIN, std::chrono::milliseconds(kKeepAlive));
+    if (!ready) return fail(std::move(ready).error());
+    if (*ready != 0) return {};
+    int seconds_to_next = 0;
+    auto sent = repeat([&] { return ::libssh2_keepalive_send(session_, &seconds_to_next); },
+                       Wait::only_to_send, patience);
+    if (!sent) return fail(std::move(sent).error());
+    if (sent->value_or(0) < 0) return fail(broke("keeping the connection alive"));
+  }
+}
+
+void SshSession::release(LIBSSH2_CHANNEL* channel) {
+  if (broken_) return;
+  Patience brief(std::chrono::seconds(3), {});
+  auto freed = repeat([&] { return ::libssh2_channel_free(channel); }, Wait::only_to_send, brief);
+  if (freed && !*freed) lingering_.push_back(channel);
+  broken_ = broken_ || !freed || freed->value_or(0) < 0;
+}
+
+void SshSession::release_lingering() {
+  for (LIBSSH2_CHANNEL* channel : std::exchange(lingering_, {})) release(channel);
+}
+
+std::string SshSession::last_words() const {
+  char* words = nullptr;
+  ::libssh2_session_last_error(session_, &words, nullptr, 0);
+  return words == nullptr || *words == '\0' ? "no reason given" : clean_line(words);
+}
+
+Error SshSession::broke(const std::string& during) {
+  broken_ = true;
+  return {.code = Code::unavailable,
+          .what = during + ": " + last_words(),
+          .next_step = "the machine or the network went away: connect again in a moment"};
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,70 @@
+#pragma once
+// One SSH connection on a socket that does not block: handshake, host key, and the one place that meets
+// EAGAIN. One thread at a time, commands included: libssh2 does not lock sessions.
+
+#include <libssh2.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/fd.h"
+#include "remote/patience.h"
+
+namespace vastgpu {
+
+class SshSession {
+ public:
+  /// Greets the server and agrees on keys. Nothing secret has been sent when this returns.
+  /// @error unavailable  no banner, no common algorithm, or the link broke
+  static Result<std::unique_ptr<SshSession>> open(Fd socket, Patience& patience);
+  ~SshSession();
+  SshSession(const SshSession&) = delete;
+  SshSession& operator=(const SshSession&) = delete;
+
+  /// "SHA256:..." as OpenSSH prints it.
+  const std::string& fingerprint() const { return fingerprint_; }
+
+  enum class Wait {
+    until_done,    ///< however long it takes
+    only_to_send,  ///< nullopt once it waits for the other side
+  };
+  /// Repeats a libssh2 call while it answers EAGAIN, waiting for the socket in between. A packet that is half
+  /// sent is always finished, since libssh2 cannot start another one before. Gives the call's last answer: 0
+  /// or more, or a LIBSSH2_ERROR other than EAGAIN.
+  /// @error unavailable, cancelled  the patience ended
+  Result<std::optional<long>> repeat(const std::function<long()>& call, Wait how, Patience& patience);
+
+  /// Waits until the machine sends something; keeps the connection alive meanwhile.
+  Result<void> wait_for_news(Patience& patience);
+
+  LIBSSH2_SESSION* raw() const { return session_; }
+  /// libssh2's last complaint as an Error. The link counts as broken from here on.
+  Error broke(const std::string& during);
+  /// As above for a call that failed while the link itself is fine.
+  std::string last_words() const;
+  /// Whether a call failed in a way that leaves the connection unusable.
+  bool broken() const { return broken_; }
+
+  /// Closes a channel without waiting for the other side, which agrees only when its command ends.
+  void release(LIBSSH2_CHANNEL* channel);
+  /// Frees the released channels whose commands have ended since.
+  void release_lingering();
+
+ private:
+  explicit SshSession(Fd socket) : socket_(std::move(socket)) {}
+
+  Fd socket_;
+  LIBSSH2_SESSION* session_ = nullptr;
+  std::string fingerprint_;
+  bool broken_ = false;
+  std::vector<LIBSSH2_CHANNEL*> lingering_;  // freed with the session at the latest
+};
+
+/// Whether this libssh2 can sign with RSA keys the way servers still accept (rsa-sha2; since 1.11).
+bool can_use_rsa();
+
+}  // namespace vastgpu

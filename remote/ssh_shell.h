@@ -1,0 +1,34 @@
+#pragma once
+// A Shell over one SSH session. One thread at a time. exec and put live here; sync_up.h and collect.h have
+// the rest.
+
+#include "remote/shell.h"
+#include "remote/ssh_command.h"
+#include "remote/ssh_session.h"
+
+namespace vastgpu {
+
+class SshShell : public Shell {
+ public:
+  explicit SshShell(std::unique_ptr<SshSession> session) : session_(std::move(session)) {}
+
+  Result<ExecResult> exec(const std::string& command, const ExecOptions& options,
+                          std::stop_token stop) override;
+  Result<SyncReport> sync_up(const std::filesystem::path& local, const std::string& remote,
+                             const SyncRules& rules, const ProgressFn& progress,
+                             std::stop_token stop) override;
+  Result<void> put(const std::string& remote_path, const std::string& content, unsigned mode,
+                   std::stop_token stop) override;
+  Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
+                          std::stop_token stop) override;
+  std::string host_key_fingerprint() const override { return session_->fingerprint(); }
+
+ private:
+  std::unique_ptr<SshSession> session_;
+};
+
+/// Runs one command to its end. What Shell::exec does, for the other files here.
+Result<ExecResult> run_command(SshSession& session, const std::string& command, std::string_view input,
+                               std::size_t max_output, Patience& patience);
+
+}  // namespace vastgpu

@@ -1,0 +1,15 @@
+#pragma once
+// Code to the machine: one look at what is there, then one packed tar of what differs. One thread per
+// session.
+
+#include "remote/shell.h"
+#include "remote/ssh_session.h"
+
+namespace vastgpu {
+
+/// Shell::sync_up.
+Result<SyncReport> send_tree(SshSession& session, const std::filesystem::path& local,
+                             const std::string& remote, const SyncRules& rules, const ProgressFn& progress,
+                             std::stop_token stop);
+
+}  // namespace vastgpu

@@ -1,0 +1,161 @@
+#include "state/schema.h"
+
+#include <array>
+
+#include "core/text.h"
+
+namespace vastgpu {
+namespace {
+
+// "VGPU": tells our file from any other SQLite database.
+constexpr const char* kApplicationId = "1447514197";
+
+// Times are microseconds since 1970, money is dollars, states are their words, JSON is text.
+constexpr const char* kFirst = R"sql(
+CREATE TABLE quotes (
+  n             INTEGER PRIMARY KEY,
+  id            TEXT NOT NULL UNIQUE,
+  project       TEXT NOT NULL,
+  title         TEXT NOT NULL,
+  offer         INTEGER NOT NULL,
+  machine       INTEGER NOT NULL,
+  gpu_name      TEXT NOT NULL,
+  num_gpus      INTEGER NOT NULL,
+  gpu_ram       REAL NOT NULL,
+  price         REAL NOT NULL,
+  interruptible INTEGER NOT NULL,
+  image         TEXT NOT NULL,
+  disk          REAL NOT NULL,
+  work_hours    REAL,
+  lease_hours   REAL NOT NULL,
+  estimate      REAL NOT NULL,
+  worst_case    REAL NOT NULL,
+  disk_per_day  REAL NOT NULL,
+  facts         TEXT NOT NULL,
+  created       INTEGER NOT NULL,
+  expires       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX quotes_by_project ON quotes (project, created);
+
+CREATE TABLE rentals (
+  n             INTEGER PRIMARY KEY,
+  label         TEXT NOT NULL UNIQUE,
+  quote_id      TEXT NOT NULL,
+  project       TEXT NOT NULL,
+  offer         INTEGER NOT NULL,
+  machine       INTEGER NOT NULL,
+  instance      INTEGER,
+  status        TEXT NOT NULL,
+  gpu_name      TEXT NOT NULL,
+  num_gpus      INTEGER NOT NULL,
+  price         REAL NOT NULL,
+  interruptible INTEGER NOT NULL,
+  image         TEXT NOT NULL,
+  disk          REAL NOT NULL,
+  work_hours    REAL,
+  estimate      REAL NOT NULL,
+  worst_case    REAL NOT NULL,
+  ssh           TEXT,
+  host_key      TEXT,
+  created       INTEGER NOT NULL,
+  ready         INTEGER,
+  lease_end     INTEGER NOT NULL,
+  ended         INTEGER,
+  setup_done    INTEGER,
+  collected     INTEGER,
+  note          TEXT NOT NULL
+) STRICT;
+CREATE INDEX rentals_by_instance ON rentals (instance);
+CREATE INDEX rentals_by_quote ON rentals (quote_id);
+CREATE INDEX rentals_by_project ON rentals (project, status);
+
+CREATE TABLE jobs (
+  n            INTEGER PRIMARY KEY,
+  label        TEXT NOT NULL REFERENCES rentals (label),
+  experiment   TEXT NOT NULL,
+  command      TEXT NOT NULL,
+  auto_destroy INTEGER NOT NULL,
+  state        TEXT NOT NULL,
+  exit_code    INTEGER,
+  started      INTEGER NOT NULL,
+  ended        INTEGER,
+  UNIQUE (label, experiment)
+) STRICT;
+
+CREATE TABLE receipts (
+  n       INTEGER PRIMARY KEY,
+  label   TEXT NOT NULL REFERENCES rentals (label),
+  at      INTEGER NOT NULL,
+  receipt TEXT NOT NULL
+) STRICT;
+CREATE INDEX receipts_by_label ON receipts (label, at);
+
+CREATE TABLE events (
+  n      INTEGER PRIMARY KEY,
+  at     INTEGER NOT NULL,
+  kind   TEXT NOT NULL,
+  label  TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_by_label ON events (label, at);
+
+CREATE TABLE machine_failures (
+  n       INTEGER PRIMARY KEY,
+  machine INTEGER NOT NULL,
+  at      INTEGER NOT NULL,
+  reason  TEXT NOT NULL
+) STRICT;
+CREATE INDEX machine_failures_by_time ON machine_failures (at);
+)sql";
+
+constexpr std::array kSteps{kFirst};
+
+Error stranger() {
+  return {.code = Code::corrupt,
+          .what = "the file is a database of another program, not a ledger of vast-gpu",
+          .next_step = "move it away, or choose another state folder (XDG_STATE_HOME)"};
+}
+
+/// @error as is_current
+Result<std::size_t> version_of(Database& db, std::size_t newest) {
+  auto version = db.ask("PRAGMA user_version");
+  if (!version) return fail(std::move(version).error());
+  auto owner = db.ask("PRAGMA application_id");
+  if (!owner) return fail(std::move(owner).error());
+  auto tables = db.ask("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return fail(std::move(tables).error());
+  if (*owner != kApplicationId && (*owner != "0" || *version != "0" || *tables != "0"))
+    return fail(stranger());
+  const auto number = std::strtoull(version->c_str(), nullptr, 10);
+  if (number > newest)
+    return fail({.code = Code::wrong_state,
+                 .what = text("the ledger was written by a newer vast-gpu (its format is ", number,
+                              ", this program knows up to ", newest, ")"),
+                 .next_step = "update vast-gpu; an older one would lose what the newer one noted"});
+  return static_cast<std::size_t>(number);
+}
+
+}  // namespace
+
+std::span<const char* const> ledger_steps() { return kSteps; }
+
+Result<bool> is_current(Database& db, std::span<const char* const> steps) {
+  return version_of(db, steps.size()).map([&](std::size_t version) { return version == steps.size(); });
+}
+
+Result<void> migrate(Database& db, std::span<const char* const> steps) {
+  auto change = Transaction::begin(db);
+  if (!change) return fail(std::move(change).error());
+  auto version = version_of(db, steps.size());  // again, now that nobody else can move it
+  if (!version) return fail(std::move(version).error());
+  for (std::size_t step = *version; step < steps.size(); ++step) {
+    if (auto done = db.run(steps[step]); !done)
+      return fail(std::move(done).error().during(text("bringing the ledger to format ", step + 1)));
+  }
+  const auto marks =
+      text("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", steps.size());
+  if (auto marked = db.run(marks.c_str()); !marked) return marked;
+  return change->commit();
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,240 @@
+#include "state/sqlite_ledger.h"
+
+#include <cmath>
+
+#include "core/text.h"
+#include "state/ledger_open.h"
+#include "state/ledger_rows.h"
+
+namespace vastgpu {
+namespace {
+
+constexpr const char* kMayBill = "status NOT IN ('destroyed', 'refused')";
+
+bool may_still_bill(Status s) { return s != Status::destroyed && s != Status::refused; }
+
+Error no_rental(const std::string& label) {
+  return {.code = Code::not_found,
+          .what = "the ledger has no rental " + label,
+          .next_step = "call list to see what there is"};
+}
+
+Result<void> check_amount(Usd worst_case) {
+  if (std::isfinite(worst_case.value) && worst_case.value >= 0) return {};
+  return fail({.code = Code::invalid_argument,
+               .what = text("a worst case of ", worst_case.value, " dollars cannot be charged to a budget"),
+               .next_step = "report this"});
+}
+
+/// `but_not`: a label whose own worst case is being replaced.
+Result<void> check_budget(Database& db, const std::string& project, const std::string& but_not, Usd wanted,
+                          const IntentLimits& limits) {
+  if (!limits.project_budget) return {};
+  auto query = db.prepare(text(
+      "SELECT coalesce(sum(worst_case), 0.0) FROM rentals WHERE project = ? AND label <> ? AND ", kMayBill));
+  if (!query) return fail(std::move(query).error());
+  query->bind(project).bind(but_not);
+  auto row = query->step();
+  if (!row) return fail(std::move(row).error());
+  const Usd taken{query->real(0)};
+  const Usd budget = *limits.project_budget;
+  constexpr double kRounding = 1e-9;  // ten times ten cents are not more than a dollar
+  if (taken.value + wanted.value <= budget.value + kRounding) return {};
+  return fail({.code = Code::over_budget,
+               .what = text("this could cost up to ", money(wanted), ", the project's open rentals up to ",
+                            money(taken), ", and the budget is ", money(budget)),
+               .next_step = text(
+                   "ask the user to raise max_budget in CLAUDE.md to at least ", money(taken + wanted),
+                   ", choose something cheaper or shorter, or destroy a rental that is no longer needed")});
+}
+
+Result<void> store(Database& db, const Rental& rental) {
+  std::string sets;
+  const auto kept = [](std::string_view name) { return name == "lease_end" || name == "worst_case"; };
+  rows::each_field(rental, [&](const char* name, const auto&) {
+    if (kept(name)) return;
+    const bool is_instance = std::string_view(name) == "instance";
+    sets += text(sets.empty() ? "" : ", ", name, " = ", is_instance ? "coalesce(?, instance)" : "?");
+  });
+  auto statement = db.prepare("UPDATE rentals SET " + sets + " WHERE label = ?");
+  if (!statement) return fail(std::move(statement).error());
+  rows::each_field(rental, [&](const char* name, const auto& field) {
+    if (!kept(name)) rows::put(*statement, field);
+  });
+  statement->bind(rental.label);
+  if (auto done = statement->run(); !done) return done;
+  if (db.changes() == 0) return fail(no_rental(rental.label));
+  return {};
+}
+
+/// A broken reference can only be the label.
+Result<void> about_rental(Result<void> done, const std::string& label) {
+  if (!done && done.error().code == Code::not_found) return fail(no_rental(label));
+  return done;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::path& path) {
+  return open_ledger_database(path).map(
+      [](Database db) { return std::unique_ptr<SqliteLedger>(new SqliteLedger(std::move(db))); });
+}
+
+Result<void> SqliteLedger::add_quote(const Quote& quote) {
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "quotes", quote);
+}
+
+Result<std::optional<Quote>> SqliteLedger::quote(const std::string& id) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<Quote>(db_, "quotes WHERE id = ?", id);
+}
+
+Result<std::vector<Quote>> SqliteLedger::quotes(const std::string& project, int limit) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<Quote>(db_, "quotes WHERE project = ? ORDER BY created DESC, n DESC LIMIT ?", project,
+                             std::max(limit, 0));
+}
+
+Result<void> SqliteLedger::open_intent(const Rental& rental, const IntentLimits& limits) {
+  if (auto sound = check_amount(rental.worst_case); !sound) return sound;
+  const std::scoped_lock hold(mutex_);
+  auto change = Transaction::begin(db_);
+  if (!change) return fail(std::move(change).error());
+  auto user = rows::select_one<Rental>(
+      db_, "rentals WHERE quote_id = ? AND quote_id <> '' AND status <> 'refused'", rental.quote_id);
+  if (!user) return fail(std::move(user).error());
+  if (*user)
+    return fail({.code = Code::wrong_state,
+                 .what = text("quote ", rental.quote_id, " was already used by rental ", (*user)->label,
+                              ", which is ", to_string((*user)->status)),
+                 .next_step = "call list to see that rental, or provision for a new quote"});
+  if (auto fits = check_budget(db_, rental.project, "", rental.worst_case, limits); !fits) return fits;
+  auto noted = rows::insert(db_, "rentals", rental);
+  if (!noted && noted.error().code == Code::wrong_state)
+    return fail({.code = Code::wrong_state,
+                 .what = "the label " + rental.label + " is already taken",
+                 .next_step = "choose a new label"});
+  if (!noted) return noted;
+  return change->commit();
+}
+
+Result<void> SqliteLedger::update_rental(const Rental& rental) {
+  const std::scoped_lock hold(mutex_);
+  return store(db_, rental);
+}
+
+Result<Rental> SqliteLedger::change_rental(const std::string& label,
+                                           const std::function<Result<void>(Rental&)>& change) {
+  const std::scoped_lock hold(mutex_);
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return fail(std::move(transaction).error());
+  auto rental = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
+  if (!rental) return fail(std::move(rental).error());
+  if (!*rental) return fail(no_rental(label));
+  if (auto changed = change(**rental); !changed) return fail(std::move(changed).error());
+  (*rental)->label = label;  // the key is not a field to change
+  if (auto stored = store(db_, **rental); !stored) return fail(std::move(stored).error());
+  auto now = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
+  if (!now) return fail(std::move(now).error());
+  return transaction->commit().map([&] { return **std::move(now); });
+}
+
+Result<std::optional<Rental>> SqliteLedger::rental_by_label(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
+}
+
+Result<std::optional<Rental>> SqliteLedger::rental_by_instance(InstanceId id) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<Rental>(db_, "rentals WHERE instance = ? ORDER BY created DESC, n DESC", id);
+}
+
+Result<std::optional<Rental>> SqliteLedger::rental_by_quote(const std::string& quote_id) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<Rental>(db_, "rentals WHERE quote_id = ? ORDER BY created DESC, n DESC", quote_id);
+}
+
+Result<std::vector<Rental>> SqliteLedger::rentals(bool open_only) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<Rental>(
+      db_, text("rentals", open_only ? text(" WHERE ", kMayBill) : "", " ORDER BY created DESC, n DESC"));
+}
+
+Result<void> SqliteLedger::extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
+                                        const IntentLimits& limits) {
+  if (auto sound = check_amount(new_worst_case); !sound) return sound;
+  const std::scoped_lock hold(mutex_);
+  auto change = Transaction::begin(db_);
+  if (!change) return fail(std::move(change).error());
+  auto rental = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
+  if (!rental) return fail(std::move(rental).error());
+  if (!*rental) return fail(no_rental(label));
+  const Rental& now = **rental;
+  if (!may_still_bill(now.status))
+    return fail(
+        {.code = Code::wrong_state,
+         .what = text("rental ", label, " is ", to_string(now.status), ": its lease cannot be extended"),
+         .next_step = "call provision for a new machine"});
+  if (new_end < now.lease_end || new_worst_case < now.worst_case)
+    return fail({.code = Code::wrong_state,
+                 .what = text("the lease of ", label, " already runs until ", to_iso8601(now.lease_end),
+                              " for up to ", money(now.worst_case), "; somebody else extended it"),
+                 .next_step = "read the rental again and decide anew"});
+  if (auto fits = check_budget(db_, now.project, label, new_worst_case, limits); !fits) return fits;
+  if (auto moved = rows::run(db_, "UPDATE rentals SET lease_end = ?, worst_case = ? WHERE label = ?", new_end,
+                             new_worst_case, label);
+      !moved)
+    return moved;
+  return change->commit();
+}
+
+Result<void> SqliteLedger::put_job(const Job& job) {
+  const std::scoped_lock hold(mutex_);
+  return about_rental(
+      rows::insert(db_, "jobs", job,
+                   "ON CONFLICT (label, experiment) DO UPDATE SET command = excluded.command, "
+                   "auto_destroy = excluded.auto_destroy, state = excluded.state, "
+                   "exit_code = excluded.exit_code, started = excluded.started, ended = excluded.ended"),
+      job.label);
+}
+
+Result<std::vector<Job>> SqliteLedger::jobs(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<Job>(db_, "jobs WHERE label = ? ORDER BY started DESC, n DESC", label);
+}
+
+Result<void> SqliteLedger::add_receipt(const std::string& label, TimePoint at, const json& receipt) {
+  const std::scoped_lock hold(mutex_);
+  return about_rental(rows::insert(db_, "receipts", rows::Receipt{label, at, receipt}), label);
+}
+
+Result<std::optional<json>> SqliteLedger::last_receipt(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<rows::Receipt>(db_, "receipts WHERE label = ? ORDER BY at DESC, n DESC", label)
+      .map([](std::optional<rows::Receipt> found) {
+        return found ? std::optional<json>(std::move(found->receipt)) : std::nullopt;
+      });
+}
+
+Result<void> SqliteLedger::add_event(const LedgerEvent& event) {
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "events", event);
+}
+
+Result<std::vector<LedgerEvent>> SqliteLedger::events(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<LedgerEvent>(db_, "events WHERE label = ? ORDER BY at, n", label);
+}
+
+Result<void> SqliteLedger::add_machine_failure(const MachineFailure& failure) {
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "machine_failures", failure);
+}
+
+Result<std::vector<MachineFailure>> SqliteLedger::machine_failures(TimePoint since) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<MachineFailure>(db_, "machine_failures WHERE at >= ? ORDER BY at, n", since);
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,225 @@
+// Code to a real machine: what travels, what stays at home, and what a dead link leaves behind.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "core/files.h"
+#include "core/text.h"
+#include "tests/support/remote_bench.h"
+
+using namespace vastgpu;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The rules of the research skills we plug into.
+SyncRules code_rules() {
+  return {.include = {"*.py", "*.yaml", "*.yml", "*.json", "*.txt", "*.sh", "*/"},
+          .exclude = {"*.pt", "*.pth", "*.ckpt", "__pycache__", ".git", "data/", "wandb/", "outputs/"}};
+}
+
+std::set<std::string> files_below(const fs::path& root) {
+  std::set<std::string> found;
+  for (const auto& e : fs::recursive_directory_iterator(root))
+    if (!e.is_directory()) found.insert(fs::relative(e.path(), root).string());
+  return found;
+}
+
+bool has_mention(const std::vector<std::string>& list, const std::string& of) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const std::string& s) { return s.find(of) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("code travels by the rules, whole, with times and modes, and only once") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("train.py", "print('hi')");
+  project.write("conf/a.yaml", "lr: 1");
+  project.write("run.sh", "#!/bin/sh\n");
+  fs::permissions(project.path() / "run.sh", fs::perms::owner_all);
+  project.write("deep/er/still/x.json", "{}");
+  project.write("with space/and 'quote'.txt", "s");
+  project.write("new\nline.txt", "n");
+  project.write("-rf.txt", "dash");
+  project.write("ünï/数据.txt", "u");
+  project.write("bad\xff name.txt", "bytes");
+  project.write("back\\slash*.txt", "b");
+  project.write(std::string(120, 'l') + "/" + std::string(150, 'm') + ".txt", "long");
+  project.write("empty.txt", "");
+  for (const std::string stays :
+       {"model.pt", "a.pth", "sub/b.ckpt", "__pycache__/c.py", "sub/__pycache__/d.py", ".git/e.txt",
+        "data/f.txt", "sub/data/g.json", "wandb/h.json", "outputs/i.txt", "photo.png"})
+    project.write(stays, "no");
+  const auto target = b.machine.path() / "new place/project";
+
+  auto shell = b.connect();
+  double last = -1;
+  const auto report = shell->sync_up(project.path(), target.string(), code_rules(),
+                                     [&](double f, const std::string&) {
+                                       CHECK(f >= last);
+                                       last = f;
+                                     },
+                                     {});
+  if (!report) FAIL(report.error().what);
+  CHECK(report->files == 12);
+  CHECK(report->sent_files == 12);
+  CHECK(report->left_out == std::vector<std::string>{});
+  CHECK(last == 1);
+  const auto there = files_below(target);
+  CHECK(there.size() == 12);
+  for (const std::string& path : there) {
+    CAPTURE(path);
+    CHECK(*read_file(target / path, 1000) == *read_file(project.path() / path, 1000));
+    struct stat here {
+    }, over{};
+    ::stat((project.path() / path).c_str(), &here);
+    ::stat((target / path).c_str(), &over);
+    CHECK(here.st_mtim.tv_sec == over.st_mtim.tv_sec);
+    CHECK(here.st_mtim.tv_nsec == over.st_mtim.tv_nsec);
+    CHECK(here.st_mode == over.st_mode);
+  }
+
+  const auto second = shell->sync_up(project.path(), target.string(), code_rules(), {}, {});
+  REQUIRE(second);
+  CHECK(second->files == 12);
+  CHECK(second->sent_files == 0);
+
+  project.write("conf/a.yaml", "lr: 2");
+  project.write("conf/new/b.yaml", "x");
+  fs::permissions(project.path() / "train.py", fs::perms::owner_all);
+  b.machine.write("new place/project/conf/results.csv", "stays");
+  const auto third = shell->sync_up(project.path(), target.string(), code_rules(), {}, {});
+  REQUIRE(third);
+  CHECK(third->sent_files == 3);
+  CHECK(read_file(target / "conf/a.yaml", 100) == "lr: 2");
+  CHECK(read_file(target / "conf/results.csv", 100) == "stays");
+  CHECK(files_below(target).size() == 14);
+}
+
+TEST_CASE("links, sockets, large and unreadable files stay at home and are named") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project, elsewhere;
+  project.write("real.py", "real");
+  elsewhere.write("secret.py", "secret");
+  fs::create_symlink("real.py", project.path() / "inside.py");
+  fs::create_symlink(elsewhere.path() / "secret.py", project.path() / "outside.py");
+  fs::create_symlink("nowhere", project.path() / "dangling.py");
+  fs::create_directory_symlink(project.path(), project.path() / "loop");
+  fs::create_directory_symlink(elsewhere.path(), project.path() / "data");
+  ::mkfifo((project.path() / "pipe.py").c_str(), 0600);
+  project.write("large.txt", std::string(5000, 'x'));
+  auto rules = code_rules();
+  rules.max_file = 4000;
+  auto shell = b.connect();
+  const auto report = shell->sync_up(project.path(), b.machine.path().string(), rules, {}, {});
+  REQUIRE(report);
+  CHECK(files_below(b.machine.path()) == std::set<std::string>{"real.py", "inside.py"});
+  CHECK(read_file(b.machine.path() / "inside.py", 100) == "real");
+  for (const char* named : {"outside.py", "dangling.py", "loop", "pipe.py", "large.txt"}) {
+    CAPTURE(named);
+    CHECK(has_mention(report->left_out, named));
+  }
+  CHECK_FALSE(has_mention(report->left_out, "data"));
+}
+
+TEST_CASE("too much altogether is refused before anything travels, and the largest are named") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  for (int i = 1; i <= 8; ++i)
+    project.write("f" + std::to_string(i) + ".txt", std::string(static_cast<std::size_t>(i) * 1000, 'x'));
+  auto rules = code_rules();
+  rules.max_total = 10'000;
+  auto shell = b.connect();
+  const auto refused = shell->sync_up(project.path(), (b.machine.path() / "p").string(), rules, {}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::invalid_argument);
+  CHECK(refused.error().what.find("f8.txt (8.0 kB), f7.txt") != std::string::npos);
+  CHECK(refused.error().what.find("f3.txt") == std::string::npos);
+  CHECK_FALSE(fs::exists(b.machine.path() / "p"));
+  CHECK(shell->sync_up(project.path() / "absent", "/tmp", rules, {}, {}).error().code ==
+        Code::invalid_argument);
+}
+
+TEST_CASE("a link on the machine under a file's name is replaced, not followed") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("a.py", "new");
+  const auto other = b.machine.write("other", "precious");
+  fs::create_directories(b.machine.path() / "p");
+  fs::create_symlink(other, b.machine.path() / "p/a.py");
+  auto shell = b.connect();
+  REQUIRE(shell->sync_up(project.path(), (b.machine.path() / "p").string(), code_rules(), {}, {}));
+  CHECK(read_file(other, 100) == "precious");
+  CHECK(read_file(b.machine.path() / "p/a.py", 100) == "new");
+}
+
+TEST_CASE("a machine that cannot store says so") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("a.py", "new");
+  b.machine.write("p/a.py/in the way", "");
+  auto shell = b.connect();
+  const auto report = shell->sync_up(project.path(), (b.machine.path() / "p").string(), code_rules(), {}, {});
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == Code::wrong_state);
+  CHECK_FALSE(shell->sync_up(project.path(), "/proc/nothing/here", code_rules(), {}, {}));
+}
+
+TEST_CASE("wherever the link dies, the machine has old files or new ones, never half ones") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  std::mt19937 random(7);
+  std::string noise(120'000, ' ');
+  for (char& c : noise) c = static_cast<char>(random());
+  project.write("big.txt", noise);
+  project.write("a/one.py", "new one");
+  project.write("b.py", "new b");
+  CutRelay relay(b.server.endpoint());
+  bool arrived = false;
+  for (std::uint64_t cut = 200; !arrived; cut = cut * 2 + 3000) {
+    CAPTURE(cut);
+    TempFolder machine;
+    machine.write("p/b.py", "old b content");
+    auto shell = b.connect_to(relay.endpoint());
+    relay.cut_after(cut, CutRelay::Counts::from_client);
+    const auto sent = shell->sync_up(project.path(), (machine.path() / "p").string(), code_rules(), {}, {});
+    arrived = sent.has_value();
+    if (!sent) CHECK(sent.error().code == Code::unavailable);
+    for (const std::string& path : files_below(machine.path() / "p")) {
+      CAPTURE(path);
+      if (path.starts_with(".vast-gpu-incoming-")) continue;  // the machine may still be clearing up
+      const auto content = read_file(machine.path() / "p" / path, 1'000'000);
+      REQUIRE(content);
+      CHECK((*content == *read_file(project.path() / path, 1'000'000) || *content == "old b content"));
+    }
+  }
+}
+
+TEST_CASE("a stop in the middle is heard") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  for (int i = 0; i < 50; ++i) project.write("f" + std::to_string(i) + ".txt", std::string(300'000, 'x'));
+  auto shell = b.connect();
+  std::stop_source source;
+  const auto report = shell->sync_up(
+      project.path(), (b.machine.path() / "p").string(), code_rules(),
+      [&](double f, const std::string&) {
+        if (f > 0.3) source.request_stop();
+      },
+      source.get_token());
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == Code::cancelled);
+  CHECK_FALSE(fs::exists(b.machine.path() / "p/f0.txt"));
+}
