@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "core/error.h"
 #include "core/rental.h"
 
 namespace vastgpu {
@@ -17,6 +18,7 @@ enum class Event {
   restarted,        ///< it runs again; has to be checked again
   destroy_asked,
   seen_gone,        ///< the marketplace no longer lists it
+  seen_again,       ///< and then lists it after all
 };
 struct Transition {
   Status from;
@@ -24,7 +26,7 @@ struct Transition {
   Status to;
 };
 
-/// The whole lifecycle. A pair not listed is `wrong_state`; there is no second place to look.
+/// A pair not listed is `wrong_state`; there is no second place to look.
 inline constexpr auto kTransitions = [] {
   using enum Status;
   using enum Event;
@@ -33,6 +35,7 @@ inline constexpr auto kTransitions = [] {
       {renting, rent_refused, refused},
       {renting, destroy_asked, destroying},  // the answer was lost: reconcile finds the label
       {renting, seen_gone, refused},         // lost answer, and no contract with our label appeared
+      {refused, rent_accepted, booting},     // believed refused, and then its label turned up after all
       {booting, checked, ready},
       {booting, seen_stopped, stopped},
       {booting, destroy_asked, destroying},
@@ -47,6 +50,7 @@ inline constexpr auto kTransitions = [] {
       {stopped, seen_gone, destroyed},
       {destroying, destroy_asked, destroying},  // asking twice is harmless
       {destroying, seen_gone, destroyed},       // only the marketplace's list ends the billing
+      {destroyed, seen_again, destroying},      // contracts have come back: it bills, so it is ended again
   });
 }();
 
@@ -62,5 +66,9 @@ static_assert(std::ranges::all_of(kTransitions,
                                     return !may_bill(t.to) || next(t.to, Event::destroy_asked).has_value();
                                   }),
               "whatever may cost money can be destroyed");
+
+/// Takes one step, or says why it is not allowed.
+/// @error wrong_state
+Result<void> step(Rental& rental, Event on);
 
 }  // namespace vastgpu

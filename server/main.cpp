@@ -1,2 +1,111 @@
+// vast-gpu: the program. The only place that picks implementations.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
-int main() { std::puts("vast-gpu " VASTGPU_VERSION); }
+
+#include "core/log.h"
+#include "sandbox/sandbox.h"
+#include "server/call_command.h"
+#include "server/demo.h"
+#include "server/doctor.h"
+#include "server/house.h"
+#include "server/instructions.h"
+#include "server/server.h"
+#include "tools/all_tools.h"
+
+namespace {
+
+using namespace vastgpu;
+
+std::unique_ptr<House> open_house() {
+  auto house = House::make(HouseSettings::from_environment(process_variable));
+  if (house) return *std::move(house);
+  std::fprintf(stderr, "vast-gpu: %s; %s\n", house.error().what.c_str(), house.error().next_step.c_str());
+  return nullptr;
+}
+
+int serve_stdio() {
+  ServerOptions options;
+  options.output = claim_stdout();
+  const auto house = open_house();
+  if (!house) return 2;
+  return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions}, options);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Rents GPUs on the Vast.ai marketplace for AI coding assistants, over MCP.", "vast-gpu"};
+  app.set_version_flag("--version", std::string("vast-gpu ") + VASTGPU_VERSION);
+  bool quiet = false;
+  app.add_flag("-q,--quiet", quiet, "No log on stderr");
+  app.require_subcommand(0, 1);
+
+  auto* serving = app.add_subcommand("serve", "Speak MCP on stdin and stdout (also what a bare vast-gpu does when stdin is not a terminal)");
+
+  std::string tool, arguments;
+  bool as_text = false;
+  auto* calling = app.add_subcommand("call", "Call one tool: vast-gpu call list '{}'");
+  calling->add_option("tool", tool, "Name of the tool")->required();
+  calling->add_option("arguments", arguments, "Its arguments as a JSON object");
+  calling->add_flag("--text", as_text, "Print what a person would read instead of JSON");
+
+  DemoOptions demo_options;
+  auto* demonstrating = app.add_subcommand("demo", "A whole rental on the sandbox: no account, no network, nothing left running");
+  demonstrating->add_option("--speed", demo_options.speed, "How many times faster than life")->check(CLI::Range(1.0, 600.0))->capture_default_str();
+  demonstrating->add_flag("--keep", demo_options.keep, "Keep the demo's project folder");
+
+  SandboxOptions sandbox;
+  bool leash = false;
+  std::string state_folder;
+  auto* sandboxing = app.add_subcommand("sandbox", "Run the embedded marketplace on its own, for any client of the real API");
+  sandboxing->add_option("--port", sandbox.port, "Port on 127.0.0.1; 0 takes any free one")->capture_default_str();
+  sandboxing->add_option("--speed", sandbox.speed, "Simulated seconds per second")->check(CLI::Range(0.1, 100000.0))->capture_default_str();
+  sandboxing->add_option("--seed", sandbox.seed, "Seed of the offers")->capture_default_str();
+  sandboxing->add_option("--offers", sandbox.offers, "How many offers")->check(CLI::Range(1, 100000))->capture_default_str();
+  sandboxing->add_option("--fault", sandbox.faults, "Switch a fault on: NAME or NAME=VALUE; repeatable");
+  sandboxing->add_option("--api-key", sandbox.api_key, "The key that clients must send")->capture_default_str();
+  sandboxing->add_option("--credit", sandbox.credit, "Dollars on the account")->capture_default_str();
+  sandboxing->add_flag("!--no-machines", sandbox.machines, "Serve the API without machines");
+  sandboxing->add_option("--state", state_folder, "Folder for its machines; default a fresh one, removed at the end");
+  sandboxing->add_flag("--leash", leash, "End when stdin ends");
+
+  auto* doctoring = app.add_subcommand("doctor", "Check key, credit, SSH key, folders; print the fix for what is wrong");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  if (quiet) set_log_level(LogLevel::quiet);
+  if (calling->parsed()) {
+    const auto house = open_house();
+    return house ? call_command(*house, tool, arguments, as_text) : 2;
+  }
+  if (demonstrating->parsed()) return demo(demo_options);
+  if (sandboxing->parsed()) {
+    sandbox.state_folder = state_folder;
+    return run_sandbox(sandbox, leash);
+  }
+  if (doctoring->parsed()) {
+    set_log_level(LogLevel::quiet);
+    const auto house = open_house();
+    return house ? doctor(*house) : 2;
+  }
+  if (serving->parsed() || isatty(STDIN_FILENO) == 0) return serve_stdio();
+  std::printf("%s", app.help().c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "vast-gpu: %s\n", e.what());
+    return 70;
+  }
+}

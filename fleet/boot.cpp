@@ -1,0 +1,198 @@
+#include "fleet/boot.h"
+
+#include <cctype>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "fleet/guard.h"
+#include "fleet/lifecycle.h"
+#include "fleet/reach.h"
+
+namespace vastgpu {
+namespace {
+
+using State = BootOutcome::State;
+
+constexpr auto kDirectGrace = std::chrono::seconds(60);  // direct ports appear late; then the relay will do
+constexpr auto kLoginLimit = std::chrono::milliseconds(8000);
+
+bool has_any(std::string_view hay, std::initializer_list<std::string_view> needles) {
+  const std::string low = to_lower(hay);
+  return std::ranges::any_of(needles, [&](std::string_view n) { return low.find(n) != std::string::npos; });
+}
+
+std::string describe(const Instance& row) {
+  std::string status = row.actual_status.empty() ? "being provisioned" : row.actual_status;
+  const std::string message = clean_line(row.status_msg, 120);
+  return message.empty() ? status : status + ": " + message;
+}
+
+/// The lines of `nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits`.
+struct SeenGpu {
+  std::string name;
+  double ram_mb = 0;
+};
+std::vector<SeenGpu> parse_gpus(const std::string& out) {
+  std::vector<SeenGpu> gpus;
+  for (const std::string& line : split(out, '\n')) {
+    const auto comma = line.rfind(',');
+    if (comma == std::string::npos) continue;
+    gpus.push_back({clean_line(line.substr(0, comma), 80), std::atof(line.c_str() + comma + 1)});
+  }
+  return gpus;
+}
+
+/// Logs in, looks at the GPU, arms the lease. nullopt: not reachable yet, go on waiting.
+Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, const std::vector<Endpoint>& candidates,
+                                                 const Caller& caller) {
+  SshTarget target;
+  target.candidates = candidates;
+  target.pinned_host_key = rental.host_key;
+  target.limit = kLoginLimit;
+  auto connection = d.ssh.connect(target, caller.stop);
+  if (!connection) {
+    const Error& e = connection.error();
+    if (e.code == Code::cancelled) return fail(std::move(connection).error());
+    if (e.code == Code::corrupt) return BootOutcome{State::failed, e.what, true, true, {}};
+    rental.note = e.what;
+    if (e.code == Code::unauthenticated) {  // keys go missing for a while: attach once more and keep trying
+      if (auto key = d.ssh.public_key(); key)
+        if (auto attached = d.market.attach_key(*rental.instance, *key, caller.stop); !attached)
+          log_fact("attach-key label=", rental.label, " ", attached.error().what);
+    }
+    return std::nullopt;
+  }
+  auto seen = connection->shell->exec("nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits", {},
+                                      caller.stop);
+  if (!seen) return std::nullopt;
+  const auto gpus = parse_gpus(seen->out);
+  if (seen->exit_code != 0 || gpus.empty())
+    return BootOutcome{State::failed, "nvidia-smi does not work there: " + clean_line(seen->err + seen->out, 160), true, true, {}};
+  if (static_cast<int>(gpus.size()) < rental.num_gpus || !same_gpu(rental.gpu_name, gpus[0].name))
+    return BootOutcome{State::failed,
+                       text("the machine shows ", gpus.size(), " x ", gpus[0].name, ", sold were ", rental.num_gpus,
+                            " x ", rental.gpu_name), true, true, {}};
+
+  if (auto armed = connection->shell->put(kLeaseFile, lease_text(rental.lease_end), 0644, caller.stop); !armed)
+    return std::nullopt;
+  if (auto stepped = step(rental, Event::checked); !stepped) return fail(std::move(stepped).error());
+  rental.ssh = connection->endpoint;
+  rental.host_key = connection->shell->host_key_fingerprint();
+  rental.ready = d.clock.now();
+  rental.note.clear();
+  if (auto written = d.ledger.update_rental(rental); !written) return fail(std::move(written).error());
+  BootOutcome ready{State::ready, gpus[0].name, false, true, {}};
+  ready.warning = publish(d, rental, "running");  // "running" only now: others reuse such an entry at once
+  return ready;
+}
+
+}  // namespace
+
+BootVerdict judge(const Instance& row) {
+  if (has_any(row.status_msg, {"manifest for", "unable to find image", "invalid reference format", "manifest unknown"}) &&
+      row.actual_status != "running")
+    return BootVerdict::bad_image;
+  if (row.actual_status != "running" &&
+      has_any(row.status_msg, {"no space left on device", "oci runtime create failed", "cannot allocate memory",
+                               "unresolvable cdi devices", "failed to inject cdi", "unexpected fault address"}))
+    return BootVerdict::bad_host;
+  if (row.actual_status == "running" && row.intended_status != "stopped") return BootVerdict::up;
+  if (row.actual_status == "exited" || row.actual_status == "stopped" || row.actual_status == "frozen" ||
+      row.intended_status == "stopped")
+    return BootVerdict::stopped;
+  return BootVerdict::wait;  // offline and unknown can be a hiccup of a heartbeat: the boot limit decides
+}
+
+bool same_gpu(std::string_view sold, std::string_view reported) {
+  // The model number has to appear: "RTX 4070S Ti" is reported as "NVIDIA GeForce RTX 4070 Ti SUPER".
+  const std::string seen = gpu_key(reported);
+  std::string word;
+  bool has_number = false;
+  const auto fits = [&] {
+    if (word.empty()) return true;
+    std::size_t digits_end = word.find_first_of("0123456789");
+    if (digits_end == std::string::npos) return true;
+    has_number = true;
+    while (digits_end < word.size() && std::isdigit(static_cast<unsigned char>(word[digits_end]))) ++digits_end;
+    return seen.find(word.substr(0, digits_end)) != std::string::npos;
+  };
+  for (const char c : std::string(sold) + " ") {
+    if (c == ' ' || c == '_' || c == '-') {
+      if (!fits()) return false;
+      // "A100 SXM4": the form factor is not part of every report, so the first number decides.
+      if (has_number) return true;
+      word.clear();
+    } else {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  const auto last = gpu_key(sold);
+  return seen.find(last) != std::string::npos || has_any(last, {"titan"});
+}
+
+Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& caller) {
+  const TimePoint began = rental.created;
+  const TimePoint limit = began + d.settings.boot_limit;
+  std::optional<TimePoint> running_since;
+  int starts_sent = 0;
+  for (;;) {
+    auto row = d.market.instance(*rental.instance, caller.stop);
+    std::string doing = "waiting for the marketplace";
+    if (!row) {
+      if (row.error().code == Code::cancelled || row.error().code == Code::unauthenticated)
+        return fail(std::move(row).error());
+      doing = row.error().what;  // unknown is not failed: keep polling until the limit
+    } else if (*row) {
+      const Instance& it = **row;
+      doing = describe(it);
+      switch (judge(it)) {
+        case BootVerdict::bad_image:
+          return BootOutcome{State::failed, "the image cannot be pulled: " + clean_line(it.status_msg, 160), false, false, {}};
+        case BootVerdict::bad_host:
+          return BootOutcome{State::failed, "the host cannot start containers: " + clean_line(it.status_msg, 160), true, true, {}};
+        case BootVerdict::stopped:
+          // Parked: loaded fine but never started. A start may help, a few times.
+          if (starts_sent >= 3) return BootOutcome{State::failed, "it was started three times and stays stopped", true, true, {}};
+          ++starts_sent;
+          if (auto started = d.market.start_instance(*rental.instance, caller.stop); !started)
+            log_fact("start label=", rental.label, " ", started.error().what);
+          break;
+        case BootVerdict::up: {
+          if (!running_since) running_since = d.clock.now();
+          if (it.price.value > rental.price.value * 1.01 + 1e-6)
+            return BootOutcome{State::failed, "the price rose from " + money(rental.price) + " to " + money(it.price) +
+                                                  " after renting", false, true, {}};
+          std::vector<Endpoint> candidates;
+          if (it.direct) candidates.push_back(*it.direct);
+          if (it.relay && (it.direct || d.clock.now() - *running_since >= kDirectGrace)) candidates.push_back(*it.relay);
+          if (!candidates.empty()) {
+            auto checked = check_machine(d, rental, candidates, caller);
+            if (!checked) return fail(std::move(checked).error());
+            if (*checked) return **checked;
+            doing = "running; " + (rental.note.empty() ? std::string("SSH does not answer yet") : clean_line(rental.note, 160));
+          } else {
+            doing = "running; the SSH port is not mapped yet";
+          }
+          break;
+        }
+        case BootVerdict::wait: break;
+      }
+    } else if (d.clock.now() - began > std::chrono::minutes(2)) {
+      return BootOutcome{State::failed, "the marketplace does not know the instance any more", false, true, {}};
+    }
+    const double share = std::chrono::duration<double>(d.clock.now() - began) / std::chrono::duration<double>(d.settings.boot_limit);
+    caller.progress(std::min(0.99, share), "instance " + to_string(*rental.instance) + ": " + doing);
+    if (d.clock.now() >= limit)
+      return BootOutcome{State::failed, "not ready within " +
+                                            hours(std::chrono::duration_cast<Hours>(d.settings.boot_limit)) + " (" + doing + ")",
+                         true, true, {}};
+    if (d.clock.now() >= caller.until) return BootOutcome{State::booting, doing, false, true, {}};
+    if (!d.clock.sleep_for(d.settings.poll_every, caller.stop))
+      return fail({.code = Code::cancelled,
+                   .what = "stopped waiting for instance " + to_string(*rental.instance),
+                   .next_step = "it goes on booting and billing: call rent with the same quote_id, or destroy",
+                   .effect = Effect::happened});
+  }
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,120 @@
+#include "fleet/finish.h"
+
+#include "core/log.h"
+#include "core/text.h"
+#include "fleet/bring_home.h"
+#include "fleet/gone.h"
+#include "fleet/guard.h"
+#include "fleet/jobs.h"
+#include "fleet/lifecycle.h"
+#include "fleet/reach.h"
+
+namespace vastgpu {
+namespace {
+
+/// Results home or the user's word: one of them, or the machine stays.
+Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, const FinishRequest& request, const Caller& caller) {
+  if (request.discard_results) return std::nullopt;
+  if (!rental.ready) return std::nullopt;  // nobody could ever work on it
+  const auto refuse = [&](Code code, std::string what, const std::string& next) {
+    return fail({.code = code, .what = std::move(what), .next_step = next});
+  };
+  const std::string lose = "or call destroy with discard_results true to lose what is there";
+  auto shell = reach(d, rental, caller.stop);
+  if (!shell)
+    return refuse(Code::wrong_state, "nothing was destroyed: results cannot be brought home (" + shell.error().what + ")",
+                  "try again when the machine answers, " + lose);
+  auto look = look_at(d, rental, **shell, 0, caller.stop);
+  if (!look) return refuse(Code::wrong_state, "nothing was destroyed: " + look.error().what, "call again, " + lose);
+  for (const JobLook& job : look->jobs) {
+    if (job.job.state != JobState::running) continue;
+    if (!request.stop_running)
+      return refuse(Code::wrong_state, "nothing was destroyed: experiment " + job.job.experiment + " is still running",
+                    "wait for it (monitor), or pass stop_running true to stop it and keep what it wrote so far");
+    if (auto stopped = stop_job(**shell, job.job.experiment, caller.stop); !stopped)
+      return refuse(Code::wrong_state, "nothing was destroyed: " + stopped.error().what, "call again, " + lose);
+  }
+  auto receipt = bring_home(d, rental, **shell, caller);
+  if (!receipt)
+    return refuse(Code::wrong_state, "nothing was destroyed: " + receipt.error().what, "call destroy again, " + lose);
+  if (!receipt->complete)
+    return refuse(Code::wrong_state,
+                  "nothing was destroyed: some results are not home (" + join(receipt->problems, "; ") + ")",
+                  "look at the files named, call destroy again, " + lose);
+  return *std::move(receipt);
+}
+
+}  // namespace
+
+Result<FinishOutcome> finish(const Deps& d, const FinishRequest& request, const Caller& caller) {
+  auto found = rental_of(d, request.instance);
+  if (!found) return fail(std::move(found).error());
+  const auto lock = lock_rental(d, found->label, caller);
+  if (!lock) return fail(lock.error());
+  found = rental_of(d, request.instance);  // another call may have worked on it while we waited
+  if (!found) return fail(std::move(found).error());
+
+  FinishOutcome out;
+  out.rental = *std::move(found);
+  Rental& rental = out.rental;
+  if (rental.status != Status::destroyed && rental.status != Status::destroying) {
+    auto receipt = secure_results(d, rental, request, caller);
+    if (!receipt) return fail(std::move(receipt).error());
+    out.receipt = *std::move(receipt);
+    if (request.discard_results)
+      if (auto noted = d.ledger.add_event({d.clock.now(), "discard", rental.label, {{"by", "user"}}}); !noted)
+        return fail(std::move(noted).error());
+  }
+  caller.progress(0.9, "destroying and reading back");
+  auto gone = make_gone(d, rental, request.discard_results ? "asked for, results discarded" : "asked for", caller);
+  if (!gone) return fail(std::move(gone).error());
+  out.gone = *gone;
+  out.cost = report(d, rental, caller.stop);
+  return out;
+}
+
+Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::optional<Usd> budget, const Caller& caller) {
+  auto found = rental_of(d, id);
+  if (!found) return fail(std::move(found).error());
+  const auto lock = lock_rental(d, found->label, caller);
+  if (!lock) return fail(lock.error());
+  found = rental_of(d, id);
+  if (!found) return fail(std::move(found).error());
+
+  ExtendOutcome out;
+  out.rental = *std::move(found);
+  Rental& rental = out.rental;
+  if (rental.status != Status::ready && rental.status != Status::booting)
+    return fail({.code = Code::wrong_state,
+                 .what = "instance " + to_string(id) + " is " + to_string(rental.status) + ": its lease cannot move",
+                 .next_step = "call list to see what is running"});
+  // The host's own end date limits every lease.
+  const TimePoint end = rental.lease_end + std::chrono::duration_cast<Duration>(by);
+  auto row = d.market.instance(id, caller.stop);
+  if (!row) return fail(std::move(row).error().during("reading the instance"));
+  if (*row && (*row)->end_date && *(*row)->end_date < end)
+    return fail({.code = Code::wrong_state,
+                 .what = "the host takes the machine away at " + to_iso8601(*(*row)->end_date) + ", before the new lease would end",
+                 .next_step = "extend by less, or collect and rent another machine"});
+  out.added = rental.price * by;
+  const Usd worst = rental.worst_case + out.added;
+  IntentLimits limits;
+  limits.project_budget = budget;
+  auto moved = d.ledger.extend_lease(rental.label, end, worst, limits).and_then([&] {
+    return d.ledger.add_event({d.clock.now(), "extend", rental.label,
+                               {{"hours", by.count()}, {"added_usd", out.added}, {"lease_end", to_iso8601(end)}}});
+  });
+  if (!moved) return fail(std::move(moved).error());
+  rental.lease_end = end;
+  rental.worst_case = worst;
+
+  auto shell = reach(d, rental, caller.stop);
+  auto told = shell ? (*shell)->put(kLeaseFile, lease_text(end), 0644, caller.stop) : Result<void>(fail(shell.error()));
+  out.machine_told = told.has_value();
+  if (!told)
+    out.note = "the guard on the machine still holds the old end (" + told.error().what + "): call extend with hours 0 to tell it again";
+  if (rental.status == Status::ready) out.note += publish(d, rental, "running");
+  return out;
+}
+
+}  // namespace vastgpu

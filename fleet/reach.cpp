@@ -1,0 +1,68 @@
+#include "fleet/reach.h"
+
+#include "core/log.h"
+
+namespace vastgpu {
+
+Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::stop_token stop) {
+  if (!rental.ssh)
+    return fail({.code = Code::wrong_state,
+                 .what = "SSH to this machine was never verified (it is " + std::string(to_string(rental.status)) + ")",
+                 .next_step = "call rent again with quote_id " + rental.quote_id + " to go on waiting for it"});
+  SshTarget target;
+  target.candidates = {*rental.ssh};
+  target.pinned_host_key = rental.host_key;
+  auto connection = d.ssh.connect(target, std::move(stop));
+  if (!connection)
+    return fail(std::move(connection).error().during("connecting to " + to_url(*rental.ssh)));
+  return std::move(connection->shell);
+}
+
+Result<Rental> rental_of(const Deps& d, InstanceId id) {
+  auto rental = d.ledger.rental_by_instance(id);
+  if (!rental) return fail(std::move(rental).error());
+  if (!*rental)
+    return fail({.code = Code::not_found,
+                 .what = "instance " + to_string(id) + " is not in our ledger",
+                 .next_step = "call list: it shows every instance of the account and which are ours"});
+  return **std::move(rental);
+}
+
+Result<FileLock> lock_rental(const Deps& d, const std::string& label, const Caller& caller) {
+  return FileLock::acquire(d.settings.state_folder / "locks", label, d.clock, caller.until, caller.stop)
+      .map_error([](Error e) {
+        if (e.code == Code::unavailable) {
+          e.what = "another call is working on this rental";
+          e.next_step = "wait for it, then call again";
+        }
+        return e;
+      });
+}
+
+std::string publish(const Deps& d, const Rental& rental, const std::string& status) {
+  if (!rental.instance || rental.project.empty()) return {};
+  const InstanceFile file(rental.project, d.settings.state_folder / "locks");
+  Result<void> written;
+  if (status == "running" && rental.ssh) {
+    InstanceRecord record;
+    record.id = *rental.instance;
+    record.offer = rental.offer;
+    record.gpu_name = rental.gpu_name;
+    record.num_gpus = rental.num_gpus;
+    record.price = rental.price;
+    record.ssh = *rental.ssh;
+    record.created = rental.created;
+    record.status = status;
+    record.estimated_hours = rental.work;
+    record.estimated_cost = rental.estimate;
+    record.extra = {{"x_label", rental.label}, {"x_deadline", to_iso8601(rental.lease_end)}};
+    written = file.put(record);
+  } else {
+    written = file.set_status(*rental.instance, status);
+  }
+  if (written) return {};
+  log_fact("instance-file ", written.error().what);
+  return written.error().what + "; " + written.error().next_step;
+}
+
+}  // namespace vastgpu

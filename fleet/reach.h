@@ -1,0 +1,24 @@
+#pragma once
+// Getting into a machine we rent.
+
+#include "fleet/deps.h"
+
+namespace vastgpu {
+
+/// A shell on a rental whose address was verified before; the pinned host key is checked.
+/// @error wrong_state  it has no verified address (yet)
+/// @error unavailable, unauthenticated, corrupt  as Connector::connect
+Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::stop_token stop);
+
+/// The rental of an instance id, or one that says what to do.
+/// @error not_found
+Result<Rental> rental_of(const Deps& d, InstanceId id);
+
+/// Serialises work on one rental between calls and between processes. Waits as long as the caller does.
+Result<FileLock> lock_rental(const Deps& d, const std::string& label, const Caller& caller);
+
+/// Puts the rental into the project's vast-instances.json, or marks it there. A broken file never stops the work:
+/// the warning comes back as text, empty when all is well.
+std::string publish(const Deps& d, const Rental& rental, const std::string& status);
+
+}  // namespace vastgpu

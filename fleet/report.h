@@ -1,0 +1,29 @@
+#pragma once
+// What a rental has cost so far, and the report at its end: estimate, our own count, the provider's charges.
+
+#include "fleet/deps.h"
+
+namespace vastgpu {
+
+struct CostSoFar {
+  Hours since_created{};
+  Usd ours;         ///< price x time since the intent: never less than what GPU and disk cost
+};
+CostSoFar cost_so_far(const Rental& rental, TimePoint now);
+
+struct CostReport {
+  Rental rental;
+  CostSoFar ours;
+  std::optional<Usd> charged;              ///< the provider's own figure; absent when it cannot be read yet
+  std::map<std::string, Usd> charged_by;   ///< "gpu", "disk", "bwd", "bwu"
+  std::string charges_note;                ///< why `charged` is absent or provisional
+};
+CostReport report(const Deps& d, const Rental& rental, std::stop_token stop);
+
+json to_facts(const CostReport& r);
+std::string to_words(const CostReport& r);
+
+/// The facts of a rental that every tool shows.
+json rental_facts(const Rental& r, TimePoint now);
+
+}  // namespace vastgpu

@@ -1,0 +1,150 @@
+#include "server/house.h"
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "market/vast_market.h"
+#include "remote/ssh_connector.h"
+#include "state/sqlite_ledger.h"
+
+namespace vastgpu {
+namespace {
+
+std::filesystem::path folder_from(const ReadVariable& variable, const char* name) {
+  const auto value = variable(name);
+  return value && value->starts_with('/') ? std::filesystem::path(*value) : std::filesystem::path();
+}
+
+/// The host of a base URL as a file name: "console.vast.ai", "127.0.0.1-8080".
+std::string host_name(const std::string& url) {
+  const auto scheme = url.find("://");
+  return plain_name(url.substr(scheme == std::string::npos ? 0 : scheme + 3));
+}
+
+}  // namespace
+
+std::optional<std::string> process_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+HouseSettings HouseSettings::from_environment(const ReadVariable& variable) {
+  HouseSettings s;
+  s.variable = variable;
+  s.api_url = variable("VAST_URL").value_or(s.api_url);
+  while (s.api_url.ends_with('/')) s.api_url.pop_back();
+  s.ca_file = variable("VAST_GPU_CA_FILE").value_or("");
+  s.home = home_folder();
+  s.state_folder = folder_from(variable, "VAST_GPU_STATE");
+  if (s.state_folder.empty()) {
+    const auto base = folder_from(variable, "XDG_STATE_HOME");
+    s.state_folder = (base.empty() ? s.home / ".local" / "state" : base) / "vast-gpu";
+  }
+  s.project = folder_from(variable, "VAST_GPU_PROJECT");
+  if (s.project.empty()) s.project = folder_from(variable, "CLAUDE_PROJECT_DIR");
+  s.ssh_agent = variable("SSH_AUTH_SOCK").value_or("");
+  s.ssh_key = variable("VAST_GPU_SSH_KEY").value_or("");
+  s.clock = variable("VAST_GPU_CLOCK").value_or("");
+  return s;
+}
+
+House::House(HouseSettings settings, std::unique_ptr<Clock> clock)
+    : settings_(std::move(settings)), clock_(std::move(clock)) {}
+House::~House() = default;
+
+Result<std::unique_ptr<House>> House::make(HouseSettings settings) {
+  std::unique_ptr<Clock> clock;
+  if (settings.clock.empty()) {
+    clock = std::make_unique<SystemClock>();
+  } else {
+    auto scaled = ScaledClock::parse(settings.clock);
+    if (!scaled) return fail(std::move(scaled).error());
+    clock = std::make_unique<ScaledClock>(*scaled);
+  }
+  return std::unique_ptr<House>(new House(std::move(settings), std::move(clock)));
+}
+
+Result<FoundKey> House::key() const { return find_api_key(settings_.variable, settings_.home); }
+
+Market& House::market() {
+  const std::scoped_lock hold(opening_);
+  if (!market_) {
+    VastMarketOptions options;
+    options.base_url = settings_.api_url;
+    options.ca_file = settings_.ca_file;
+    if (auto found = key(); found) options.api_key = found->key;
+    market_ = std::make_unique<VastMarket>(std::move(options), *clock_);
+  }
+  return *market_;
+}
+
+Connector& House::connector() {
+  const std::scoped_lock hold(opening_);
+  if (!connector_) {
+    SshOptions options;
+    options.ssh_folder = settings_.home / ".ssh";
+    options.state_folder = settings_.state_folder;
+    options.agent_socket = settings_.ssh_agent;
+    if (!settings_.ssh_key.empty()) options.key_file = settings_.ssh_key;
+    connector_ = std::make_unique<SshConnector>(std::move(options));
+  }
+  return *connector_;
+}
+
+Result<AccountId> House::account(std::stop_token stop) {
+  auto found = key();
+  if (!found) return fail(std::move(found).error());
+  // Which account a key belongs to is remembered under a hash, so that the ledger opens without the network.
+  const std::string mark = sha256_hex(settings_.api_url + "\n" + found->key.reveal()).substr(0, 24);
+  const auto file = settings_.state_folder / "accounts.json";
+  json known = json::object();
+  if (auto content = read_file(file, 1 << 20); content)
+    if (auto parsed = parse_json(*content, file.string()); parsed && parsed->is_object()) known = *parsed;
+  if (const auto id = read_integer(known, mark.c_str())) return AccountId{*id};
+  auto account = market().account(std::move(stop));
+  if (!account) return fail(std::move(account).error());
+  known[mark] = account->id;
+  if (auto written = replace_file(file, known.dump(2) + "\n", 0600); !written) return fail(std::move(written).error());
+  return account->id;
+}
+
+Result<Deps> House::open(std::stop_token stop) {
+  if (auto found = key(); !found) return fail(std::move(found).error());
+  Market& the_market = market();
+  Connector& the_connector = connector();
+  bool has_ledger = false;
+  {
+    const std::scoped_lock hold(opening_);
+    has_ledger = ledger_ != nullptr;
+  }
+  if (!has_ledger) {
+    auto id = account(std::move(stop));  // not under the lock: it may ask the network
+    if (!id) return fail(std::move(id).error());
+    const auto path = settings_.state_folder / ("ledger-" + host_name(settings_.api_url) + "-" + to_string(*id) + ".sqlite");
+    const std::scoped_lock hold(opening_);
+    if (!ledger_) {
+      auto opened = SqliteLedger::open(path);
+      if (!opened) return fail(std::move(opened).error());
+      ledger_ = *std::move(opened);
+    }
+  }
+  FleetSettings fleet;
+  fleet.state_folder = settings_.state_folder;
+  fleet.api_url = settings_.api_url;
+  const std::scoped_lock hold(opening_);
+  return Deps{the_market, the_connector, *ledger_, *clock_, fleet};
+}
+
+Result<std::filesystem::path> House::project(const std::optional<std::string>& argument) {
+  std::error_code bad;
+  std::filesystem::path folder = argument ? std::filesystem::path(*argument) : settings_.project;
+  if (!argument && folder.empty()) folder = std::filesystem::current_path(bad);
+  if (!folder.is_absolute() || !std::filesystem::is_directory(folder, bad))
+    return fail({.code = Code::invalid_argument,
+                 .what = "project '" + clean_line(folder.string(), 200) + "' is not an absolute path of an existing folder",
+                 .next_step = "pass project with the folder that holds the code"});
+  auto resolved = std::filesystem::canonical(folder, bad);
+  return bad ? folder : resolved;
+}
+
+}  // namespace vastgpu

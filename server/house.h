@@ -1,0 +1,61 @@
+#pragma once
+// Picks the real implementations and opens them when a call first needs them. Thread-safe.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "market/api_key.h"
+#include "tools/workplace.h"
+
+namespace vastgpu {
+
+/// What the environment says. Everything is optional.
+struct HouseSettings {
+  std::string api_url = "https://console.vast.ai";  ///< VAST_URL
+  std::string ca_file;                              ///< VAST_GPU_CA_FILE
+  std::filesystem::path state_folder;               ///< VAST_GPU_STATE, else $XDG_STATE_HOME/vast-gpu, else ~/.local/state/vast-gpu
+  std::filesystem::path home;
+  std::filesystem::path project;                    ///< VAST_GPU_PROJECT, else CLAUDE_PROJECT_DIR; empty: the working directory
+  std::string ssh_agent;                            ///< SSH_AUTH_SOCK
+  std::string ssh_key;                              ///< VAST_GPU_SSH_KEY: a private key file that goes first
+  std::string clock;                                ///< VAST_GPU_CLOCK, "SPEED@ORIGIN": with a sandbox only
+  ReadVariable variable;
+
+  static HouseSettings from_environment(const ReadVariable& variable);
+};
+
+class House : public Workplace {
+ public:
+  /// @error invalid_argument  a setting that cannot be read
+  static Result<std::unique_ptr<House>> make(HouseSettings settings);
+  ~House() override;
+
+  Clock& clock() override { return *clock_; }
+  Result<Deps> open(std::stop_token stop) override;
+  Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
+
+  const HouseSettings& settings() const { return settings_; }
+  Market& market();
+  Connector& connector();
+  Result<FoundKey> key() const;
+  /// The account that the key belongs to; asked once, then remembered in the state folder.
+  Result<AccountId> account(std::stop_token stop);
+
+ private:
+  explicit House(HouseSettings settings, std::unique_ptr<Clock> clock);
+  HouseSettings settings_;
+  std::unique_ptr<Clock> clock_;
+  std::mutex opening_;  // guards the four below
+  std::unique_ptr<Market> market_;
+  std::unique_ptr<Connector> connector_;
+  std::unique_ptr<Ledger> ledger_;
+  std::string key_error_;
+};
+
+/// Reads the process environment.
+std::optional<std::string> process_variable(const char* name);
+
+}  // namespace vastgpu

@@ -1,0 +1,43 @@
+#include "tools/common.h"
+
+#include "core/text.h"
+
+namespace vastgpu {
+
+Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds) {
+  return {call.stop, clock.now() + Duration(static_cast<std::int64_t>(wait_seconds * 1e6)), call.progress};
+}
+
+std::string to_words(const Receipt& r) {
+  return text(r.files.size(), r.files.size() == 1 ? " file, " : " files, ", bytes(r.bytes), ", ", r.fetched, " fetched now, ",
+              r.complete ? "all hashes agree" : "NOT complete");
+}
+
+json receipt_facts(const Receipt& r) {
+  json files = json::array();
+  for (const ReceiptFile& f : r.files) {
+    if (files.size() == 50) break;  // the whole list is in the receipt file
+    files.push_back({{"path", f.path}, {"bytes", f.size}, {"sha256", f.sha256}});
+  }
+  return {{"complete", r.complete}, {"files", r.files.size()}, {"bytes", r.bytes},
+          {"fetched_now", r.fetched}, {"problems", r.problems}, {"first_files", files}};
+}
+
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+  const auto line = [](const std::vector<std::string>& cells) {
+    std::string out = "|";
+    for (const std::string& cell : cells) {
+      std::string shown = clean_line(cell, 200);
+      for (std::size_t at = 0; (at = shown.find('|', at)) != std::string::npos; at += 2) shown.insert(at, "\\");
+      out += " " + shown + " |";
+    }
+    return out + "\n";
+  };
+  std::string out = line(head) + "|";
+  for (std::size_t i = 0; i < head.size(); ++i) out += "---|";
+  out += "\n";
+  for (const auto& row : rows) out += line(row);
+  return out;
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,34 @@
+#pragma once
+// What several tools share: common arguments, how long a call waits, and how rentals and receipts are shown.
+
+#include <algorithm>
+
+#include "analysis/analyse.h"
+#include "fleet/deps.h"
+#include "fleet/report.h"
+#include "tools/arg_list.h"
+#include "tools/workplace.h"
+
+namespace vastgpu {
+
+inline constexpr const char* kProjectHelp =
+    "Absolute path of the project folder; defaults to the folder the client runs in";
+inline constexpr const char* kInstanceHelp = "Instance id, from rent or list";
+inline constexpr const char* kWaitHelp =
+    "Seconds to wait for progress before answering (default 45, since many clients drop a call at 60). "
+    "Calling again continues the same work and never starts it twice";
+
+inline ArgRules wait_rules() { return {.minimum = 0, .maximum = 600}; }
+inline ArgRules id_rules() { return {.minimum = 1}; }
+
+/// How long this call may wait, and whom it tells.
+Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds);
+
+/// "12 files, 3.4 MB" and the facts of a receipt.
+std::string to_words(const Receipt& r);
+json receipt_facts(const Receipt& r);
+
+/// Markdown table cells, escaped.
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace vastgpu

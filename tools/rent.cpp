@@ -1,0 +1,103 @@
+// rent: a quote becomes a machine that answers, within its worst case.
+
+#include "core/text.h"
+#include "fleet/launch.h"
+#include "fleet/quote.h"
+#include "tools/all_tools.h"
+#include "tools/common.h"
+
+namespace vastgpu {
+namespace {
+
+struct RentArgs {
+  std::optional<std::string> quote_id, project;
+  std::optional<OfferId> offer_id;
+  std::optional<double> max_usd, lease_hours;
+  double wait_seconds = 45;
+};
+
+Result<std::string> quote_to_use(Workplace& workplace, const Deps& d, const RentArgs& a, const ProjectSettings& settings,
+                                 const std::filesystem::path& project, std::stop_token stop) {
+  if (a.quote_id) return *a.quote_id;
+  if (!a.offer_id)
+    return fail({.code = Code::invalid_argument,
+                 .what = "rent needs quote_id (or offer_id)",
+                 .next_step = "call provision and pass a quote_id from its answer"});
+  (void)workplace;
+  TaskRequest request;
+  request.image = settings.image;
+  QuoteRequest quoting{project, analyse(project, request), settings.max_budget, false, {}};
+  if (a.lease_hours) quoting.lease = Hours(*a.lease_hours);
+  return quote_offer(d, quoting, *a.offer_id, std::move(stop)).map([](const Quote& q) { return q.id; });
+}
+
+Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call) {
+  auto project = workplace.project(a.project);
+  if (!project) return fail(std::move(project).error());
+  auto deps = workplace.open(call.stop);
+  if (!deps) return fail(std::move(deps).error());
+  const ProjectSettings settings = read_project_settings(*project);
+  auto quote_id = quote_to_use(workplace, *deps, a, settings, *project, call.stop);
+  if (!quote_id) return fail(std::move(quote_id).error());
+
+  LaunchRequest request{*quote_id, settings.max_budget, std::nullopt};
+  if (a.max_usd) request.max_usd = Usd{*a.max_usd};
+  auto launched = launch(*deps, request, caller_of(call, deps->clock, a.wait_seconds));
+  if (!launched) return fail(std::move(launched).error());
+
+  const Rental& r = launched->rental;
+  Envelope e;
+  e.facts = rental_facts(r, deps->clock.now());
+  e.facts["quote_id"] = *quote_id;
+  e.facts["doing"] = launched->doing;
+  e.facts["machines_given_up"] = launched->given_up;
+  e.facts["warnings"] = launched->warning.empty() ? json::array() : json::array({launched->warning});
+  for (const std::string& failed : launched->given_up) e.details += "- gave up (destroyed, confirmed gone): " + clean_line(failed, 300) + "\n";
+  if (!launched->warning.empty()) e.details += "- warning: " + launched->warning + "\n";
+  const json again{{"quote_id", *quote_id}, {"project", project->string()}};
+  switch (launched->state) {
+    case LaunchOutcome::State::ready:
+      e.outcome = "ready";
+      e.summary = text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ", money(r.price),
+                       ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case), "; it ends by itself at ",
+                       to_iso8601(r.lease_end), ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
+      e.next.push_back({"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
+      break;
+    case LaunchOutcome::State::booting:
+      e.outcome = "booting";
+      e.summary = text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)", " is not ready yet: ", launched->doing,
+                       ". It costs at most ", money(r.worst_case), ".");
+      e.next.push_back({"rent", again, "go on waiting; this never rents a second time"});
+      if (r.instance) e.next.push_back({"destroy", {{"instance_id", *r.instance}, {"discard_results", true}}, "give it up"});
+      break;
+    case LaunchOutcome::State::unsettled:
+      e.outcome = "unsettled";
+      e.summary = "It is not known yet whether a machine was rented: " + launched->doing + ".";
+      e.next.push_back({"rent", again, "look again; this never rents a second time"});
+      break;
+  }
+  return e;
+}
+
+}  // namespace
+
+Tool rent_tool(Workplace& workplace) {
+  auto args = ArgList<RentArgs>{}
+                  .optional("quote_id", &RentArgs::quote_id, "Quote from provision, e.g. q-1a2b3c4d", {.max_length = 64})
+                  .optional("offer_id", &RentArgs::offer_id, "Instead of a quote: an offer id the user named", id_rules())
+                  .optional("lease_hours", &RentArgs::lease_hours, "With offer_id: hours until the machine ends by itself (default 4)", {.minimum = 0.25, .maximum = 720})
+                  .optional("max_usd", &RentArgs::max_usd, "Refuse when the rental could cost more than this many US dollars", {.minimum = 0, .maximum = 1e6})
+                  .optional("wait_seconds", &RentArgs::wait_seconds, kWaitHelp, wait_rules())
+                  .optional("project", &RentArgs::project, kProjectHelp);
+  return make_tool(
+      {.name = "rent",
+       .title = "Rent a machine",
+       .description = "Rents the machine of a quote and waits until SSH answers and the GPU is the one that was sold. Starts billing at once; show the "
+                      "total price and have the user's yes before calling. Checks max_budget of CLAUDE.md and the account's credit against the most it "
+                      "can cost. A machine that fails to boot is destroyed, confirmed gone, and the quote's next stand-in is tried within the same "
+                      "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call again with the same quote_id.",
+       .effect = ToolEffect::spends_money},
+      std::move(args), [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });
+}
+
+}  // namespace vastgpu

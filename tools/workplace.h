@@ -1,0 +1,28 @@
+#pragma once
+// What tools are given at start: a way to open the outside world when a call first needs it, and nothing before. Thread-safe.
+
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "fleet/deps.h"
+
+namespace vastgpu {
+
+class Workplace {
+ public:
+  virtual ~Workplace() = default;
+
+  virtual Clock& clock() = 0;
+
+  /// Key, marketplace, account and its ledger; made at the first call that needs them, then kept.
+  /// @error unauthenticated  no key anywhere, with where to put one
+  virtual Result<Deps> open(std::stop_token stop) = 0;
+
+  /// The project folder: the argument, else what client or user configured, else the working directory.
+  /// @error invalid_argument  not an absolute path of an existing folder
+  virtual Result<std::filesystem::path> project(const std::optional<std::string>& argument) = 0;
+};
+
+}  // namespace vastgpu
