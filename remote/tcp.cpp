@@ -74,7 +74,7 @@ Result<Fd> connect_address(const Endpoint& at, const Address& address, Patience&
 struct Resolver::LookUp {
   Fd done{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> ended = false;
-  Found found;  // belongs to the thread until `done` is readable
+  Found found;  // belongs to the thread until it has ended
 };
 
 Result<std::vector<Address>> Resolver::resolve(const Endpoint& at, Patience& patience) {
@@ -89,9 +89,9 @@ Result<std::vector<Address>> Resolver::resolve(const Endpoint& at, Patience& pat
     try {
       running_.push_back({work, std::jthread([work, host = at.host, port = at.port] {
                             work->found = look_up(host, port, AI_ADDRCONFIG);
+                            work->ended = true;  // before the wake-up: whoever sees it may read `found`
                             const std::uint64_t one = 1;
                             [[maybe_unused]] const ssize_t told = ::write(work->done.get(), &one, sizeof one);
-                            work->ended = true;
                           })});
     } catch (const std::system_error& e) {
       return fail(unreachable(at, e.what()));
@@ -99,6 +99,7 @@ Result<std::vector<Address>> Resolver::resolve(const Endpoint& at, Patience& pat
   }
   if (auto done = patience.wait(work->done.get(), POLLIN); !done)
     return fail(std::move(done).error().during("looking up " + at.host));
+  if (!work->ended.load()) return fail(unreachable(at, "the look-up was lost"));
   if (work->found.error != 0) return fail(unreachable(at, ::gai_strerror(work->found.error)));
   return work->found.addresses;
 }

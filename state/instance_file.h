@@ -21,7 +21,6 @@
 #include "core/json.h"
 #include "core/rental.h"
 #include "state/disk.h"
-#include "state/folders.h"
 
 namespace vastgpu {
 
@@ -59,11 +58,9 @@ struct InstanceRecord {
 
 class InstanceFile {
  public:
-  explicit InstanceFile(std::filesystem::path project) : InstanceFile(std::move(project), default_lock_folder()) {}
   InstanceFile(std::filesystem::path project, std::filesystem::path lock_folder, Disk& disk = real_disk())
       : project_(std::move(project)), lock_folder_(std::move(lock_folder)), disk_(&disk) {}
 
-  static std::filesystem::path default_lock_folder() { return state_folder() / "locks"; }
   std::filesystem::path path() const { return project_ / "vast-instances.json"; }
 
   /// Absent, or an empty array: nothing.

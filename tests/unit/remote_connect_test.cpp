@@ -130,9 +130,11 @@ TEST_CASE("the user's own key is preferred where it can be used without asking")
   };
   const auto target = SshTarget{.candidates = {shared_sshd().endpoint()}, .pinned_host_key = {}};
 
-  for (const std::string kind : {"ed25519", "ecdsa"}) {
+  // The old PEM format for one of them; besides, libssh2 1.10 leaks a number of each ECDSA key in the new
+  // format.
+  for (const std::string kind : {"ed25519", "ecdsa -m PEM"}) {
     DYNAMIC_SECTION("an open " << kind << " key is attached as it is, and logs in") {
-      const std::string line = make(kind, "", "id_" + kind);
+      const std::string line = make(kind, "", "id_" + kind.substr(0, kind.find(' ')));
       CHECK(connector().public_key() == std::string(trim(line)));
       shared_sshd().authorize(line);
       const auto made = connector().connect(target, {});
