@@ -102,7 +102,7 @@ Result<void> make_host_key(const fs::path& at) {
 bool listening(const std::string& address, std::uint16_t port) {
   in_addr parsed{};
   inet_pton(AF_INET, address.c_str(), &parsed);
-  std::array<char, 32> wanted{};
+  std::array<char, 64> wanted{};
   std::snprintf(wanted.data(), wanted.size(), " %08X:%04X 00000000:0000 0A ",
                 static_cast<unsigned>(parsed.s_addr), port);
   std::ifstream table("/proc/net/tcp");
