@@ -64,7 +64,7 @@ std::string output_of(const std::string& command_line) {
   return ::pclose(pipe) == 0 ? out : "";
 }
 
-RealSshd::RealSshd(const std::string& more) {
+RealSshd::RealSshd(const std::filesystem::path& tools) {
   if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // privilege separation wants it
   const std::string at = folder_.path().string();
   output_of("ssh-keygen -q -t ed25519 -N '' -f " + at + "/host_key && echo made");
@@ -77,7 +77,9 @@ RealSshd::RealSshd(const std::string& more) {
                            "/authorized\nUsePAM no\nStrictModes no\nPidFile none\nUseDNS no\n"
                            "PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
                            "KbdInteractiveAuthentication no\nMaxStartups 200:30:400\nMaxSessions 100\n" +
-                           more + "\n");
+                           // A home of its own: the real one's .bashrc may take longer than a test.
+                           "SetEnv HOME=" + at + " PATH=" + (tools.empty() ? "" : tools.string() + ":") +
+                           "/usr/local/bin:/usr/bin:/bin\n");
     // From OpenSSH 9.8 on, refused logins would lock out 127.0.0.1 for a while; older ones do not know the
     // word.
     const std::string lenient = "PerSourcePenalties no\n";

@@ -19,8 +19,8 @@ std::string output_of(const std::string& command_line);
 
 class RealSshd {
  public:
-  /// @param more  further lines of sshd_config
-  explicit RealSshd(const std::string& more = "");
+  /// @param tools  a folder whose programs go before the system's
+  explicit RealSshd(const std::filesystem::path& tools = {});
   ~RealSshd();
   RealSshd(const RealSshd&) = delete;
   RealSshd& operator=(const RealSshd&) = delete;

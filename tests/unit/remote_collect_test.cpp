@@ -211,7 +211,7 @@ out.close()
 )");
   tools.write("tar", "#!/bin/sh\nexec python3 " + (tools.path() / "evil.py").string() + "\n");
   fs::permissions(evil, fs::perms::owner_all);
-  RealSshd server("SetEnv PATH=" + tools.path().string() + ":/usr/bin:/bin");
+  RealSshd server(tools.path());
   RemoteBench keys(server);
   TempFolder machine, local;
   machine.write("results/a", "aa");
@@ -371,7 +371,7 @@ TEST_CASE("more files than anybody collects stop the collection with a problem")
   TempFolder tools;
   tools.write("find", "#!/bin/sh\nseq -f 'f f 1 1.5 n%.0f' 1 100001 | sed 's/$/\\n/' | tr '\\n' '\\0'\n");
   fs::permissions(tools.path() / "find", fs::perms::owner_all);
-  RealSshd full("SetEnv PATH=" + tools.path().string() + ":/usr/bin:/bin");
+  RealSshd full(tools.path());
   RemoteBench there(full);
   b.machine.write("results/x", "");
   auto shell = there.connect();
