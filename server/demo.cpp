@@ -126,7 +126,7 @@ class LogView {
 
 bool tell(Story& story, const Stage& stage) {
   const std::string project = stage.project().string();
-  chapter("provision: \"train this small language model, about half an hour\"");
+  chapter("provision: \"train this small language model\"");
   auto options = story.call("provision", {{"task", "train this small language model"}, {"project", project}});
   if (!options || (*options)["options"].empty()) return false;
   say("   " + (*options)["summary"].get<std::string>());
