@@ -1,39 +1,12 @@
 #include "server/call_command.h"
 
-#include <csignal>
 #include <cstdio>
-#include <thread>
 
 #include "core/log.h"
+#include "server/signals.h"
 #include "tools/all_tools.h"
 
 namespace vastgpu {
-namespace {
-
-/// Turns Ctrl-C into a stop request, so that what was begun is written down. Lives as long as the call.
-class InterruptWatch {
- public:
-  InterruptWatch() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    watcher_ = std::jthread([this, set](const std::stop_token& end) {
-      const timespec tick{0, 100'000'000};
-      while (!end.stop_requested())
-        if (sigtimedwait(&set, nullptr, &tick) > 0) source_.request_stop();
-    });
-  }
-  std::stop_token token() { return source_.get_token(); }
-
- private:
-  std::stop_source source_;
-  std::jthread watcher_;
-};
-
-}  // namespace
-
 int call_command(Workplace& workplace, const std::string& name, const std::string& arguments, bool as_text) {
   const auto tools = all_tools(workplace);
   const auto tool = std::ranges::find(tools, name, [](const Tool& t) { return t.spec.name; });
@@ -48,8 +21,8 @@ int call_command(Workplace& workplace, const std::string& name, const std::strin
     std::fprintf(stderr, "the arguments are not a JSON object, e.g. '{\"instance_id\": 123}'\n");
     return 2;
   }
-  InterruptWatch watch;
-  CallContext call{watch.token(), [](double, const std::string& message) { log_line(LogLevel::facts, message); }};
+  const SignalStop signals;
+  CallContext call{signals.token(), [](double, const std::string& message) { log_line(LogLevel::facts, message); }};
   const auto result = tool->call(*parsed, call);
   const std::string out = result ? (as_text ? to_text(*result) : to_structured(*result).dump(2, ' ', false, json::error_handler_t::replace))
                           : as_text ? to_text(result.error())

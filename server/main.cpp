@@ -14,6 +14,7 @@
 #include "server/house.h"
 #include "server/instructions.h"
 #include "server/server.h"
+#include "server/signals.h"
 #include "tools/all_tools.h"
 
 namespace {
@@ -30,6 +31,8 @@ std::unique_ptr<House> open_house() {
 int serve_stdio() {
   ServerOptions options;
   options.output = claim_stdout();
+  const SignalStop signals;  // clients often skip the end of input and send SIGTERM at once
+  options.stop = signals.token();
   const auto house = open_house();
   if (!house) return 2;
   return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions}, options);

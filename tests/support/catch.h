@@ -2,6 +2,7 @@
 // Catch2 2 and 3 under one name.
 #ifdef VASTGPU_CATCH3
 #include <catch2/catch_all.hpp>
+using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
 #endif
