@@ -10,6 +10,10 @@ namespace vastgpu {
 
 inline constexpr std::string_view kDefaultImage = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-devel";
 
+/// For cards that the default cannot drive (Blackwell needs torch 2.7 and CUDA 12.8).
+inline constexpr std::string_view kNewerImage = "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-devel";
+inline constexpr double kNewerImageCuda = 12.8;
+
 /// A plausible image name: no blanks, no credentials, at most 255 bytes.
 bool is_image_name(std::string_view name);
 

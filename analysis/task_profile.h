@@ -41,6 +41,7 @@ struct TaskProfile {
   int max_compute_cap = 0;  ///< 0: none; 900 when the image's torch cannot drive newer cards
   std::string image = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-devel";
   bool image_is_default = true;
+  std::optional<std::string> newer_image;  ///< for cards that the default image cannot drive; unset where image or torch was chosen on purpose
   bool checkpoints = false;  ///< the work seems to save and resume
   std::vector<Evidence> evidence;
   std::vector<std::string> unknown;   ///< what could not be known, with the one fact that would settle it

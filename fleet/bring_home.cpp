@@ -20,10 +20,18 @@ Result<Receipt> bring_home(const Deps& d, Rental& rental, const Caller& caller) 
 
 Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Caller& caller) {
   const HomeFolders home = home_folders(rental);
-  const std::vector<CollectSource> sources{
-      {std::string(kRemoteProject) + "/results", {}, true, home.results},
-      {"/workspace", {"*.log", "*.log.[0-9]*"}, false, home.logs},
-  };
+  std::vector<CollectSource> sources(2);
+  sources[0].remote_folder = std::string(kRemoteProject) + "/results";
+  sources[0].local_folder = home.results;
+  sources[1].remote_folder = "/workspace";
+  sources[1].patterns = {"*.log", "*.log.[0-9]*"};
+  sources[1].recursive = false;
+  sources[1].local_folder = home.logs;
+  // What this rental brought before may be replaced by its newer state; anything else at home is kept beside it.
+  auto last = d.ledger.last_receipt(rental.label);
+  if (!last) return fail(std::move(last).error());
+  if (*last)
+    for (CollectSource& source : sources) source.known = known_files(**last, source.remote_folder);
   auto receipt = shell.collect(sources, caller.progress, caller.stop);
   if (!receipt) return fail(std::move(receipt).error().during("collecting results"));
 

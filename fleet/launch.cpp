@@ -43,6 +43,7 @@ Result<std::optional<Quote>> next_quote(const Deps& d, const Quote& first, int a
   q.gpu_name = read_field<std::string>(other, "gpu").value_or(first.gpu_name);
   q.gpu_ram = {read_number(other, "gpu_ram_mb").value_or(first.gpu_ram.value)};
   q.price = {read_number(other, "usd_per_hour").value_or(first.price.value)};
+  q.image = read_field<std::string>(other, "image").value_or(first.image);
   if (auto stored = d.ledger.add_quote(q); !stored) return fail(std::move(stored).error());
   return q;
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "analysis/image.h"
 #include "core/gpu_table.h"
 #include "core/text.h"
 
@@ -13,16 +14,25 @@ constexpr double kNominalShare = 0.97;
 constexpr double kAlternateReach = 1.15;  // what a stand-in may cost over the first choice, shown beforehand
 constexpr std::size_t kMaxAlternates = 2;
 
+int capability_of(const Offer& o) {
+  const GpuModel* model = find_gpu(o.gpu_name);
+  return o.compute_cap > 0 ? o.compute_cap : model != nullptr ? model->compute_cap : 0;
+}
+
+bool too_new_for_image(const Offer& o, const TaskProfile& p) {
+  return p.max_compute_cap > 0 && capability_of(o) > p.max_compute_cap;
+}
+
 /// Why this offer cannot do the work; empty when it can.
 std::string reason_against(const Offer& o, const TaskProfile& p, Hours lease, const std::set<MachineId>& avoid) {
   if (avoid.contains(o.machine)) return "machine failed us before";
   if (o.gpu_arch == "amd") return "AMD card, CUDA image";
   if (o.num_gpus != p.gpus) return "other number of GPUs";
   if (o.gpu_ram.value < to_megabytes(p.vram).value * kNominalShare) return "too little VRAM";
-  const GpuModel* model = find_gpu(o.gpu_name);
-  const int capability = o.compute_cap > 0 ? o.compute_cap : model != nullptr ? model->compute_cap : 0;
+  const int capability = capability_of(o);
   if (p.min_compute_cap > 0 && capability > 0 && capability < p.min_compute_cap) return "card too old for the work";
-  if (p.max_compute_cap > 0 && capability > p.max_compute_cap) return "card too new for the image";
+  if (too_new_for_image(o, p) && !p.newer_image) return "card too new for the image";
+  if (too_new_for_image(o, p) && o.cuda_max > 0 && o.cuda_max < kNewerImageCuda) return "driver too old for the image's CUDA";
   if (o.cuda_max > 0 && o.cuda_max < p.min_cuda) return "driver too old for the image's CUDA";
   if (o.direct_ports < 1) return "no direct SSH";
   if (o.max_duration && *o.max_duration < lease) return "host ends before the work would";
@@ -93,6 +103,11 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
     c.estimate = cost_of(offer, c.work.value_or(c.lease), traffic);
     c.worst = cost_of(offer, c.lease, traffic);
     c.flags = flags_of(offer);
+    c.image = profile.image;
+    if (too_new_for_image(offer, profile)) {
+      c.image = *profile.newer_image;
+      c.flags.push_back("image " + c.image + ", since this card needs a newer CUDA and torch than the default image has");
+    }
     result.candidates.push_back(std::move(c));
   }
   std::ranges::stable_sort(result.candidates, {}, [](const Candidate& c) { return c.estimate.total; });

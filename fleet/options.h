@@ -15,6 +15,7 @@ struct Candidate {
   Offer offer;
   std::optional<Hours> work;     ///< on this card, headroom included
   Hours lease{};
+  std::string image;             ///< the profile's, or its newer one where the card needs it
   CostBreakdown estimate;        ///< for `work` (for the lease when work is unknown)
   CostBreakdown worst;           ///< over the whole lease
   std::vector<std::string> flags;///< in words: "reliability 95.8 %: about 4 % chance of interruption"

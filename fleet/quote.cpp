@@ -14,7 +14,7 @@ json cost_facts(const CostBreakdown& c) {
 
 json machine_facts(const Candidate& c) {
   return {{"offer_id", c.offer.id},   {"machine_id", c.offer.machine}, {"gpu", c.offer.gpu_name},
-          {"num_gpus", c.offer.num_gpus}, {"gpu_ram_mb", c.offer.gpu_ram}, {"usd_per_hour", c.offer.price}};
+          {"num_gpus", c.offer.num_gpus}, {"gpu_ram_mb", c.offer.gpu_ram}, {"usd_per_hour", c.offer.price}, {"image", c.image}};
 }
 
 OfferQuery base_query(const QuoteRequest& r) {
@@ -40,7 +40,7 @@ Quote quote_of(const QuoteRequest& request, const Option& option, TimePoint now)
   q.gpu_ram = c.offer.gpu_ram;
   q.price = c.offer.price;
   q.interruptible = request.interruptible;
-  q.image = request.profile.image;
+  q.image = c.image;
   q.disk = request.profile.disk;
   q.work = c.work;
   q.lease = c.lease;
@@ -132,6 +132,7 @@ Result<Quote> quote_offer(const Deps& d, const QuoteRequest& request, OfferId of
   c.offer = found->front();
   c.work = request.profile.hours;
   c.lease = request.lease.value_or(lease_for(c.work));
+  c.image = request.profile.image;
   c.estimate = cost_of(c.offer, c.work.value_or(c.lease), {});
   c.worst = cost_of(c.offer, c.lease, {});
   const Quote quote = quote_of(request, {"chosen by offer id", c, {}, c.worst.total, {}}, d.clock.now());

@@ -179,16 +179,9 @@ SCENARIO("a broken instance file is kept, named, and does not stop the work") {
   CHECK(read_file(stage.project() / "vast-instances.json", 1000).value_or("") == broken);
 }
 
-SCENARIO("machines that never get there are destroyed, confirmed gone, and remembered") {
+/// Every machine of the quote fails in the same way: all are destroyed, confirmed gone, and remembered.
+void every_machine_fails(const std::string& fault, const std::string& words, double speed) {
   if (sandbox::machines_unavailable()) return;
-  struct Case {
-    const char* fault;
-    const char* words;
-    double speed;
-  };
-  const auto [fault, words, speed] = GENERATE(Case{"never-boots*", "not ready within", 300}, Case{"ssh-refused*", "not ready within", 300},
-                                              Case{"ssh-denied*", "not ready within", 300}, Case{"bad-host*", "cannot start containers", 150},
-                                              Case{"wrong-gpu*", "sold were", 150});
   RentalStage stage(VASTGPU_BINARY, {.speed = speed, .faults = {fault}});
   auto rented = stage.rent();
   CAPTURE(fault);
@@ -213,6 +206,12 @@ SCENARIO("machines that never get there are destroyed, confirmed gone, and remem
   for (const json& o : options->facts["options"])
     for (const MachineFailure& f : *failures) CHECK(o["machine_id"] != f.machine.value);
 }
+
+SCENARIO("machines that never boot") { every_machine_fails("never-boots*", "not ready within", 300); }
+SCENARIO("machines whose SSH port refuses") { every_machine_fails("ssh-refused*", "not ready within", 300); }
+SCENARIO("machines that accept no key") { every_machine_fails("ssh-denied*", "not ready within", 300); }
+SCENARIO("machines that cannot start containers") { every_machine_fails("bad-host*", "cannot start containers", 150); }
+SCENARIO("machines with another GPU than was sold") { every_machine_fails("wrong-gpu*", "sold were", 150); }
 
 SCENARIO("a wrong image name is our mistake: one machine is tried, not all of them") {
   RentalStage stage(VASTGPU_BINARY, {.faults = {"bad-image*"}, .machines = false});

@@ -137,8 +137,15 @@ std::string RealSshd::fingerprint() const {
 }
 
 void RealSshd::kill_connections() const {
-  std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children");
-  for (pid_t child = 0; children >> child;) ::kill(child, SIGKILL);
+  // The whole tree below the listener: newer releases hand the connection on to processes of their own.
+  const auto kill_below = [](const auto& self, pid_t parent) -> void {
+    std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+    for (pid_t child = 0; children >> child;) {
+      self(self, child);
+      ::kill(child, SIGKILL);
+    }
+  };
+  kill_below(kill_below, pid_);
 }
 
 }  // namespace vastgpu

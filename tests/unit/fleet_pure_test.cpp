@@ -92,6 +92,21 @@ TEST_CASE("offers that cannot work are dropped, each with its reason") {
     CHECK(s.dropped.at(reason) == 1);
 }
 
+TEST_CASE("a card too new for the default image gets a newer image, and that is said") {
+  TaskProfile p = needs(20, Hours(2));
+  p.newer_image = "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-devel";
+  const Screening s = screen({offer(1, "RTX 5090", 0.4, 32607), offer(2, "RTX 4090", 0.3, 24564)}, p, std::nullopt, {});
+  REQUIRE(s.candidates.size() == 2);
+  for (const Candidate& c : s.candidates) {
+    const bool new_card = c.offer.gpu_name == "RTX 5090";
+    CHECK(c.image == (new_card ? *p.newer_image : p.image));
+    CHECK(c.flags.empty() == !new_card);
+  }
+  Offer old_driver = offer(3, "RTX 5090", 0.4, 32607);
+  old_driver.cuda_max = 12.4;
+  CHECK(screen({old_driver}, p, std::nullopt, {}).candidates.empty());
+}
+
 TEST_CASE("a 24 GB card that reports 24564 MB holds a 24 GB need") {
   CHECK(screen({offer(1, "RTX 4090", 0.3, 24564)}, needs(24, Hours(1)), std::nullopt, {}).candidates.size() == 1);
   CHECK(screen({offer(1, "RTX 4090", 0.3, 24564)}, needs(25, Hours(1)), std::nullopt, {}).candidates.empty());
