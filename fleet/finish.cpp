@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "fleet/boot.h"
 #include "fleet/bring_home.h"
 #include "fleet/gone.h"
 #include "fleet/guard.h"
@@ -20,6 +21,9 @@ Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, con
     return fail({.code = code, .what = std::move(what), .next_step = next});
   };
   const std::string lose = "or call destroy with discard_results true to lose what is there";
+  if (rental.status == Status::stopped)
+    return refuse(Code::wrong_state, "nothing was destroyed: the machine is stopped, and its results are on its disk",
+                  "call extend with hours 0.25 to start it again, then destroy, " + lose);
   auto shell = reach(d, rental, caller.stop);
   if (!shell)
     return refuse(Code::wrong_state, "nothing was destroyed: results cannot be brought home (" + shell.error().what + ")",
@@ -73,6 +77,62 @@ Result<FinishOutcome> finish(const Deps& d, const FinishRequest& request, const 
   return out;
 }
 
+namespace {
+
+/// Moves the lease in the ledger, within the budget. On disk before anything is sent.
+Result<void> move_lease(const Deps& d, Rental& rental, Hours by, std::optional<Usd> budget, ExtendOutcome& out) {
+  const bool stopped = rental.status == Status::stopped;
+  const TimePoint from = stopped ? std::max(rental.lease_end, d.clock.now()) : rental.lease_end;
+  const TimePoint end = from + std::chrono::duration_cast<Duration>(by);
+  auto row = d.market.instance(*rental.instance, {});
+  if (!row) return fail(std::move(row).error().during("reading the instance"));
+  if (*row && (*row)->end_date && *(*row)->end_date < end)  // the host's own end date limits every lease
+    return fail({.code = Code::wrong_state,
+                 .what = "the host takes the machine away at " + to_iso8601(*(*row)->end_date) + ", before the new lease would end",
+                 .next_step = "extend by less, or collect and rent another machine"});
+  out.added = rental.price * (by + (stopped ? Hours(kGuardGrace) : Hours(0)));
+  const Usd worst = rental.worst_case + out.added;
+  IntentLimits limits;
+  limits.project_budget = budget;
+  auto moved = d.ledger.extend_lease(rental.label, end, worst, limits).and_then([&] {
+    return d.ledger.add_event({d.clock.now(), "extend", rental.label,
+                               {{"hours", by.count()}, {"added_usd", out.added}, {"lease_end", to_iso8601(end)}}});
+  });
+  if (!moved) return moved;
+  rental.lease_end = end;
+  rental.worst_case = worst;
+  return {};
+}
+
+/// Waits until a stopped machine that was asked to start lets us in, tells it its lease, and makes it `ready` again.
+/// False when the caller's time ran out; the rental stays `stopped` until it really answers.
+Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller) {
+  for (;;) {
+    auto row = d.market.instance(*rental.instance, caller.stop);
+    if (row && !*row)
+      return fail({.code = Code::not_found, .what = "the marketplace does not know the instance any more", .next_step = "call list"});
+    if (row && judge(**row) == BootVerdict::up) {
+      SshTarget target;
+      if ((*row)->direct) target.candidates.push_back(*(*row)->direct);  // the port may be another one than before
+      if ((*row)->relay) target.candidates.push_back(*(*row)->relay);
+      target.pinned_host_key = rental.host_key;
+      auto connection = d.ssh.connect(target, caller.stop);
+      if (!connection && connection.error().code == Code::corrupt) return fail(std::move(connection).error());
+      if (connection && connection->shell->put(kLeaseFile, lease_text(rental.lease_end), 0644, caller.stop)) {
+        if (auto stepped = step(rental, Event::restarted); !stepped) return fail(std::move(stepped).error());
+        if (auto stepped = step(rental, Event::checked); !stepped) return fail(std::move(stepped).error());
+        rental.ssh = connection->endpoint;
+        if (auto written = d.ledger.update_rental(rental); !written) return fail(std::move(written).error());
+        return true;
+      }
+    }
+    caller.progress(0.5, "waiting for instance " + to_string(*rental.instance) + " to start again");
+    if (d.clock.now() >= caller.until || !d.clock.sleep_for(d.settings.poll_every, caller.stop)) return false;
+  }
+}
+
+}  // namespace
+
 Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::optional<Usd> budget, const Caller& caller) {
   auto found = rental_of(d, id);
   if (!found) return fail(std::move(found).error());
@@ -84,32 +144,28 @@ Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::option
   ExtendOutcome out;
   out.rental = *std::move(found);
   Rental& rental = out.rental;
-  if (rental.status != Status::ready && rental.status != Status::booting)
+  if (rental.status != Status::ready && rental.status != Status::booting && rental.status != Status::stopped)
     return fail({.code = Code::wrong_state,
                  .what = "instance " + to_string(id) + " is " + to_string(rental.status) + ": its lease cannot move",
                  .next_step = "call list to see what is running"});
-  // The host's own end date limits every lease.
-  const TimePoint end = rental.lease_end + std::chrono::duration_cast<Duration>(by);
-  auto row = d.market.instance(id, caller.stop);
-  if (!row) return fail(std::move(row).error().during("reading the instance"));
-  if (*row && (*row)->end_date && *(*row)->end_date < end)
-    return fail({.code = Code::wrong_state,
-                 .what = "the host takes the machine away at " + to_iso8601(*(*row)->end_date) + ", before the new lease would end",
-                 .next_step = "extend by less, or collect and rent another machine"});
-  out.added = rental.price * by;
-  const Usd worst = rental.worst_case + out.added;
-  IntentLimits limits;
-  limits.project_budget = budget;
-  auto moved = d.ledger.extend_lease(rental.label, end, worst, limits).and_then([&] {
-    return d.ledger.add_event({d.clock.now(), "extend", rental.label,
-                               {{"hours", by.count()}, {"added_usd", out.added}, {"lease_end", to_iso8601(end)}}});
-  });
-  if (!moved) return fail(std::move(moved).error());
-  rental.lease_end = end;
-  rental.worst_case = worst;
+  if (by > Hours(0))
+    if (auto moved = move_lease(d, rental, by, budget, out); !moved) return fail(std::move(moved).error());
+
+  if (rental.status == Status::stopped) {
+    if (by > Hours(0)) {
+      if (auto noted = d.ledger.add_event({d.clock.now(), "start", rental.label, {{"lease_end", to_iso8601(rental.lease_end)}}}); !noted)
+        return fail(std::move(noted).error());
+      if (auto started = d.market.start_instance(id, caller.stop); !started) out.note = started.error().what;
+    }
+    auto up = wait_restarted(d, rental, caller);
+    if (!up) return fail(std::move(up).error());
+    out.running = out.machine_told = *up;
+    if (*up) out.note = publish(d, rental, "running");
+    return out;
+  }
 
   auto shell = reach(d, rental, caller.stop);
-  auto told = shell ? (*shell)->put(kLeaseFile, lease_text(end), 0644, caller.stop) : Result<void>(fail(shell.error()));
+  auto told = shell ? (*shell)->put(kLeaseFile, lease_text(rental.lease_end), 0644, caller.stop) : Result<void>(fail(shell.error()));
   out.machine_told = told.has_value();
   if (!told)
     out.note = "the guard on the machine still holds the old end (" + told.error().what + "): call extend with hours 0 to tell it again";

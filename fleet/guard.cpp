@@ -7,7 +7,7 @@
 namespace vastgpu {
 namespace {
 
-// @API@ and @END@ are replaced. Kept short: the marketplace takes 4048 bytes for everything.
+// @API@, @END@ and @GRACE@ are replaced. Kept short: the marketplace takes 4048 bytes for everything.
 constexpr std::string_view kOnstart = R"(mkdir -p /workspace/project/results /workspace/.vast-gpu
 touch /root/.no_auto_tmux
 for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$k" 2>/dev/null | sed 's/^/vast-gpu host key: /'; done
@@ -28,13 +28,14 @@ stop_me() {
 u.urlopen(u.Request(sys.argv[1],sys.argv[2].encode(),{"Authorization":"Bearer "+sys.argv[3],"Content-Type":"application/json"},method="PUT"),timeout=30)' "$url" "$body" "$CONTAINER_API_KEY"
   fi
 }
+first=$(($(date +%s) + @GRACE@))
 key=key; [ -n "$CONTAINER_API_KEY" ] && [ -n "$CONTAINER_ID" ] || key=nokey
 while :; do
   now=$(date +%s)
   end=$(head -n 1 lease 2>/dev/null | tr -cd 0-9)
   [ ${#end} -ge 9 ] && [ ${#end} -le 11 ] || end=@END@
   echo "$now $end $key" >guard.new && mv guard.new guard
-  if [ "$now" -ge "$end" ]; then echo "lease over at $now"; stop_me; echo "stop: $?"; fi
+  if [ "$now" -ge "$end" ] && [ "$now" -ge "$first" ]; then echo "lease over at $now"; stop_me; echo "stop: $?"; fi
   sleep 30
 done
 GUARD
@@ -52,7 +53,8 @@ std::string replaced(std::string s, std::string_view what, const std::string& wi
 }  // namespace
 
 std::string onstart_script(const std::string& api_url, TimePoint lease_end) {
-  return replaced(replaced(std::string(kOnstart), "@API@", api_url), "@END@",
+  const std::string grace = std::to_string(std::chrono::seconds(kGuardGrace).count());
+  return replaced(replaced(replaced(std::string(kOnstart), "@API@", api_url), "@GRACE@", grace), "@END@",
                   std::string(trim(lease_text(lease_end))));
 }
 

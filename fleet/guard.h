@@ -8,6 +8,10 @@
 
 namespace vastgpu {
 
+/// The guard lets a container live this long after each start, lease or no lease, so that a stopped machine can be
+/// started again to rescue its results. The worst case of every quote includes it, and the guard's own slowness.
+inline constexpr auto kGuardGrace = std::chrono::minutes(5);
+
 inline constexpr const char* kRemoteHome = "/workspace/.vast-gpu";
 inline constexpr const char* kRemoteProject = "/workspace/project";
 inline constexpr const char* kLeaseFile = "/workspace/.vast-gpu/lease";

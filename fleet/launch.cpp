@@ -64,10 +64,12 @@ Result<Attempt> current_attempt(const Deps& d, const Quote& first) {
   return current;
 }
 
-/// The market as quoted? One look at the machine before money moves.
-Result<void> check_offer(const Deps& d, const Quote& quote, std::stop_token stop) {
+/// The market as quoted? One look before money moves. Offer ids are short-lived and the same box may be listed under a
+/// new one, so the machine is looked up, and the id that is rentable now comes back.
+Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token stop) {
   OfferQuery q;
-  q.ask = quote.offer;
+  q.machine = quote.machine;
+  q.num_gpus = quote.num_gpus;
   q.disk = quote.disk;
   q.kind = quote.interruptible ? RentalKind::interruptible : RentalKind::on_demand;
   q.min_reliability = 0;
@@ -76,15 +78,18 @@ Result<void> check_offer(const Deps& d, const Quote& quote, std::stop_token stop
   q.verified_only = false;
   auto found = d.market.search(q, std::move(stop));
   if (!found) return fail(std::move(found).error().during("looking at offer " + to_string(quote.offer)));
+  std::optional<Offer> best;
   for (const Offer& o : *found) {
-    if (o.id != quote.offer) continue;
-    if (o.price.value <= quote.price.value * 1.01 + 1e-9) return {};
-    return fail({.code = Code::wrong_state,
-                 .what = "the price rose from " + money(quote.price) + " to " + money(o.price),
-                 .next_step = "call provision for fresh quotes"});
+    if (o.machine != quote.machine || o.num_gpus != quote.num_gpus || o.gpu_name != quote.gpu_name) continue;
+    if (!best || o.id == quote.offer || (best->id != quote.offer && o.price < best->price)) best = o;
   }
-  return fail({.code = Code::not_found,
-               .what = "offer " + to_string(quote.offer) + " is no longer rentable",
+  if (!best)
+    return fail({.code = Code::not_found,
+                 .what = "offer " + to_string(quote.offer) + " is no longer rentable",
+                 .next_step = "call provision for fresh quotes"});
+  if (best->price.value <= quote.price.value * 1.01 + 1e-9) return best->id;
+  return fail({.code = Code::wrong_state,
+               .what = "the price rose from " + money(quote.price) + " to " + money(best->price),
                .next_step = "call provision for fresh quotes"});
 }
 
@@ -255,6 +260,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
         if (!*other) return fail(std::move(ok).error());
         attempt = Attempt{**other, attempt->number + 1, std::nullopt};
         continue;
+      } else {
+        rental.offer = *ok;
       }
       register_key(d, public_key, caller.stop);
       caller.progress(0, "renting " + rental.gpu_name + " at " + money(rental.price));

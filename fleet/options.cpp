@@ -5,6 +5,7 @@
 #include "analysis/image.h"
 #include "core/gpu_table.h"
 #include "core/text.h"
+#include "fleet/guard.h"
 
 namespace vastgpu {
 namespace {
@@ -101,7 +102,7 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
     }
     const TrafficGuess traffic;
     c.estimate = cost_of(offer, c.work.value_or(c.lease), traffic);
-    c.worst = cost_of(offer, c.lease, traffic);
+    c.worst = cost_of(offer, c.lease + Hours(kGuardGrace), traffic);
     c.flags = flags_of(offer);
     c.image = profile.image;
     if (too_new_for_image(offer, profile)) {

@@ -17,7 +17,7 @@ struct Candidate {
   Hours lease{};
   std::string image;             ///< the profile's, or its newer one where the card needs it
   CostBreakdown estimate;        ///< for `work` (for the lease when work is unknown)
-  CostBreakdown worst;           ///< over the whole lease
+  CostBreakdown worst;           ///< over the whole lease and the guard's grace
   std::vector<std::string> flags;///< in words: "reliability 95.8 %: about 4 % chance of interruption"
 };
 

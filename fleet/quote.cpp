@@ -1,6 +1,7 @@
 #include "fleet/quote.h"
 
 #include "core/text.h"
+#include "fleet/guard.h"
 
 namespace vastgpu {
 namespace {
@@ -134,7 +135,7 @@ Result<Quote> quote_offer(const Deps& d, const QuoteRequest& request, OfferId of
   c.lease = request.lease.value_or(lease_for(c.work));
   c.image = request.profile.image;
   c.estimate = cost_of(c.offer, c.work.value_or(c.lease), {});
-  c.worst = cost_of(c.offer, c.lease, {});
+  c.worst = cost_of(c.offer, c.lease + Hours(kGuardGrace), {});
   const Quote quote = quote_of(request, {"chosen by offer id", c, {}, c.worst.total, {}}, d.clock.now());
   if (auto stored = d.ledger.add_quote(quote); !stored) return fail(std::move(stored).error());
   return quote;

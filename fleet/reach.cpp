@@ -5,6 +5,10 @@
 namespace vastgpu {
 
 Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::stop_token stop) {
+  if (rental.status == Status::stopped)
+    return fail({.code = Code::wrong_state,
+                 .what = "the machine is stopped; its disk is kept",
+                 .next_step = "call extend with hours 0.25 to start it again"});
   if (!rental.ssh)
     return fail({.code = Code::wrong_state,
                  .what = "SSH to this machine was never verified (it is " + std::string(to_string(rental.status)) + ")",

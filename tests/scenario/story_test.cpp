@@ -202,6 +202,13 @@ SCENARIO("nobody comes back: the guard on the machine stops it at the end of its
   REQUIRE(rented);
   REQUIRE(rented->outcome == "ready");
   const double worst = rented->facts["usd_worst_case"];
+  {
+    auto rental = stage.deps().ledger.rental_by_instance({rented->facts["instance_id"].get<std::int64_t>()});
+    REQUIRE(rental);
+    auto shell = stage.house().connector().connect({{*(*rental)->ssh}, (*rental)->host_key}, {});
+    REQUIRE(shell);
+    REQUIRE(shell->shell->exec("echo precious >/workspace/project/results/kept.txt", {}, {}));
+  }
   // Nothing of ours runs from here on; the lease passes.
   stage.house().clock().sleep_for(std::chrono::minutes(45), {});
   const json truth = stage.state();
@@ -211,5 +218,20 @@ SCENARIO("nobody comes back: the guard on the machine stops it at the end of its
   auto listed = stage.call("list", json::object());
   REQUIRE(listed);
   CHECK(listed->facts["instances"][0]["status"] == "stopped");
-  CHECK(stage.call("destroy", {{"instance_id", rented->facts["instance_id"]}, {"discard_results", true}, {"wait_seconds", 600}}));
+
+  // The disk is kept: the results are rescued by a short new lease, and only then does the machine go.
+  const json instance = rented->facts["instance_id"];
+  auto refused = stage.call("destroy", {{"instance_id", instance}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().next_step.find("extend") != std::string::npos);
+  auto started = stage.call_until("extend", {{"instance_id", instance}, {"hours", 0.5}, {"wait_seconds", 600}}, "starting");
+  INFO((started ? started->summary : started.error().what));
+  REQUIRE(started);
+  CHECK(started->outcome == "extended");
+  auto ended = stage.call_until("destroy", {{"instance_id", instance}, {"wait_seconds", 600}}, "destroying");
+  INFO((ended ? ended->summary : ended.error().what));
+  REQUIRE(ended);
+  CHECK(ended->outcome == "destroyed");
+  CHECK(fs::exists(stage.project() / "results" / "kept.txt"));
+  CHECK(stage.state()["contracts"][0]["billed"]["total"].get<double>() <= ended->facts["cost"]["usd_worst_case"].get<double>());
 }
