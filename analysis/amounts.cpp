@@ -68,9 +68,14 @@ std::optional<double> take_time(Unread& in, bool after_device) {
   const Unread before = in;
   in.take("个");
   in.take("個");
-  if (in.peek() == 'h' && is_digit(in.peek(1))) {  // "1h30m"
+  // "1h30m", but not "8 H100": nothing may stand between number and h, and minutes have at most two digits.
+  if (in.peek() == 'h' && before.at > 0 && is_digit(in.text[before.at - 1]) && is_digit(in.peek(1)) && !is_digit(in.peek(3))) {
     ++in.at;
     return 1;
+  }
+  if (in.peek() == 'h' && is_digit(in.peek(1))) {  // "2 H100s"
+    in = before;
+    return std::nullopt;
   }
   if (in.take_any({"hours", "hour", "hrs", "hr", "h", "小时", "小時", "钟头"})) return 1;
   if (in.take_any({"minutes", "minute", "mins", "min", "分钟", "分鐘"})) return 1.0 / 60;

@@ -69,6 +69,7 @@ void ProfileBuilder::settle_hours() {
     e.headroom = kHoursHeadroom;
     if (planned) e.overruled.push_back(planned->source + ": " + shown(*planned));
     profile_.hours = Hours{*wall * kHoursHeadroom};
+    profile_.hours_without_card = !said_.card;
     profile_.gpu_hours = Hours{*wall * profile_.gpus};
     return;
   }

@@ -147,7 +147,8 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
       } else if (key.name == "max_budget" && !had_budget) {
         const auto budget = read_dollars(key.value);
         if (!budget) {
-          complain(key, "an amount in dollars");
+          complain(key, "an amount in dollars, e.g. 5.00");
+          settings.budget_unreadable = true;
         } else if (!settings.max_budget) {
           settings.max_budget = budget;
           said = true;
@@ -155,6 +156,10 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
           settings.warnings.push_back("max_budget stands twice in " + file + ": line " +
                                       std::to_string(key.line) + " was ignored, the first one counts");
         }
+      } else if (vast_section && key.name != "max_budget" &&
+                 (key.name.find("budg") != std::string::npos || key.name.find("bugd") != std::string::npos)) {
+        complain(key, "a key we know; write max_budget");
+        settings.budget_unreadable = true;
       } else if (key.name == "image" && !had_image && !settings.image) {
         if (is_image_name(key.value)) {
           settings.image = key.value;

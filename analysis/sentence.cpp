@@ -1,5 +1,8 @@
 #include "analysis/sentence.h"
 
+#include <cstdlib>
+#include <regex>
+
 #include <algorithm>
 #include <array>
 
@@ -137,6 +140,16 @@ void note_absurd(SentenceFacts& facts, std::string_view t, const Amount& a) {
 
 }  // namespace
 
+/// "7B", "1.5 b parameters", "70亿参数": a size that no model name carries. Billions.
+std::optional<double> bare_size(const std::string& plain_text) {
+  static const std::regex kBillions(R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(?:b|billion)(?![\w/]))");
+  static const std::regex kHundredMillions(R"((\d{1,5}(?:\.\d{1,2})?)\s?亿)");
+  std::smatch match;
+  if (std::regex_search(plain_text, match, kBillions)) return std::atof(match[1].str().c_str());
+  if (std::regex_search(plain_text, match, kHundredMillions)) return std::atof(match[1].str().c_str()) / 10;
+  return std::nullopt;
+}
+
 SentenceFacts read_sentence(std::string_view task) {
   task = task.substr(0, kMaxBytes);
   SentenceFacts facts;
@@ -144,6 +157,12 @@ SentenceFacts read_sentence(std::string_view task) {
   const std::string_view view = t;
 
   facts.models = find_models(task);
+  if (const auto size = bare_size(t.substr(0, 2000)); size && *size > 0) {
+    if (facts.models.empty())
+      facts.models.push_back({fixed(*size, *size < 10 ? 1 : 0) + "B model", ModelKind::language, size, {}, 0});
+    else if (!facts.models.front().params_b && !facts.models.front().train_gib)
+      facts.models.front().params_b = size;
+  }
   facts.method = read_method(t);
   facts.precision = read_precision(t);
   facts.training = speaks_of_training(t);

@@ -33,6 +33,7 @@ struct TaskProfile {
   std::optional<Hours>
       gpu_hours;               ///< stated or computed, over all runs, without headroom; unknown stays unknown
   std::optional<Hours> hours;  ///< wall clock on the reference card x gpus, headroom of 30 % included
+  bool hours_without_card = false;    ///< the user said hours and named no card: a lease is never cut below them
   std::string reference_gpu =
       "RTX 3090";  ///< the card that `hours` is for (the plan's own card where it names one)
   Gigabytes disk{50};

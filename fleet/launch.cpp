@@ -101,10 +101,11 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
                  .next_step = "raise max_usd, or pick a cheaper quote"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
-  if (account->credit < quote.estimate)
+  // At zero credit the marketplace stops everything and deletes it later: work would be lost.
+  if (account->credit < quote.worst_case)
     return fail({.code = Code::over_budget,
-                 .what = "the account has " + money(account->credit) + " of credit, the rental is estimated at " +
-                         money(quote.estimate),
+                 .what = "the account has " + money(account->credit) + " of credit, the rental can cost up to " +
+                         money(quote.worst_case) + " (estimated " + money(quote.estimate) + ")",
                  .next_step = "add credit on the marketplace's billing page, or pick a cheaper quote"});
   return {};
 }

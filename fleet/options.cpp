@@ -55,7 +55,7 @@ std::vector<std::string> flags_of(const Offer& o) {
 
 double value_score(const Candidate& c) {
   const double pace = c.work ? c.work->count() : 1 / std::max(0.05, relative_speed(c.offer));
-  const double cost = c.work ? c.estimate.total.value : c.offer.price.value;
+  const double cost = c.estimate.total.value;
   const double risk = 1 + 3 * (1 - std::clamp(c.offer.reliability, 0.5, 1.0));
   return std::max(cost, 1e-6) * std::sqrt(std::max(pace, 1e-6)) * risk;  // lower is better
 }
@@ -95,7 +95,9 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
     c.offer = offer;
     const double speed = relative_speed(offer) / (offer.num_gpus > 1 ? offer.num_gpus * 0.92 : 1);
     if (profile.hours) c.work = speed > 0 ? *profile.hours * (reference_speed / speed) : *profile.hours;
-    c.lease = lease.value_or(lease_for(c.work));
+    std::optional<Hours> leased_work = c.work;  // a faster card does not shorten what the user said by themselves
+    if (profile.hours && profile.hours_without_card) leased_work = std::max(*profile.hours, *c.work);
+    c.lease = lease.value_or(lease_for(leased_work));
     if (std::string reason = reason_against(offer, profile, c.lease, avoid); !reason.empty()) {
       ++result.dropped[reason];
       continue;

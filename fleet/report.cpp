@@ -1,6 +1,7 @@
 #include "fleet/report.h"
 
 #include "core/text.h"
+#include "fleet/guard.h"
 
 namespace vastgpu {
 namespace {
@@ -8,7 +9,9 @@ double micro(double usd) { return std::round(usd * 1e6) / 1e6; }
 }  // namespace
 
 CostSoFar cost_so_far(const Rental& rental, TimePoint now) {
-  const TimePoint until = rental.ended.value_or(now);
+  TimePoint until = rental.ended.value_or(now);
+  // A stopped machine ran until the guard stopped it at the latest; its disk alone is small and in the provider's charges.
+  if (rental.status == Status::stopped) until = std::min<TimePoint>(until, rental.lease_end + kGuardGrace);
   if (rental.status == Status::refused || !rental.instance) return {};
   const auto lived = std::chrono::duration_cast<Hours>(until - rental.created);
   return {lived, rental.price * lived};

@@ -7,7 +7,7 @@ namespace vastgpu {
 
 struct CostSoFar {
   Hours since_created{};
-  Usd ours;         ///< price x time since the intent: never less than what GPU and disk cost
+  Usd ours;         ///< price x time since the intent, boot included: rather too much
 };
 CostSoFar cost_so_far(const Rental& rental, TimePoint now);
 

@@ -47,7 +47,7 @@ constexpr const char* kTorchCheck =
 SyncRules default_sync_rules() {
   SyncRules rules;
   rules.include = {"*.py", "*.yaml", "*.yml", "*.json", "*.txt", "*.sh", "*.toml", "*.cfg", "*.ini", "*.md"};
-  rules.exclude = {"*.pt",     "*.pth", "*.ckpt",   "*.safetensors", "__pycache__/",  ".git/",         "data/",
+  rules.exclude = {"*.pt",     "*.pth", "*.ckpt",   "*.safetensors", ".*/", "__pycache__/",  ".git/",         "data/",
                    "wandb/",   "outputs/", "results/", "logs/",      "node_modules/", ".venv/",        "venv/",
                    ".env",     ".claude/", ".aris/",  "refine-logs/", "vast-instances.json*"};
   return rules;

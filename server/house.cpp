@@ -144,6 +144,12 @@ Result<std::filesystem::path> House::project(const std::optional<std::string>& a
                  .what = "project '" + clean_line(folder.string(), 200) + "' is not an absolute path of an existing folder",
                  .next_step = "pass project with the folder that holds the code"});
   auto resolved = std::filesystem::canonical(folder, bad);
+  // Some clients start servers in the home folder: its files must not travel to a rented machine.
+  std::error_code no_home;
+  if (!bad && (resolved == resolved.root_path() || std::filesystem::equivalent(resolved, settings_.home, no_home)))
+    return fail({.code = Code::invalid_argument,
+                 .what = "'" + resolved.string() + "' is not a project folder",
+                 .next_step = "pass project with the folder that holds the code, or set VAST_GPU_PROJECT"});
   return bad ? folder : resolved;
 }
 

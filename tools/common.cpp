@@ -4,6 +4,16 @@
 
 namespace vastgpu {
 
+Result<void> check_budget_readable(const ProjectSettings& settings) {
+  if (!settings.budget_unreadable) return {};
+  std::string which = "max_budget cannot be read";
+  for (const std::string& warning : settings.warnings)
+    if (warning.find("budg") != std::string::npos || warning.find("bugd") != std::string::npos) which = warning;
+  return fail({.code = Code::invalid_argument,
+               .what = "nothing was spent: " + which,
+               .next_step = "write it as in `- max_budget: 5.00` under `## Vast.ai`"});
+}
+
 Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds) {
   return {call.stop, clock.now() + Duration(static_cast<std::int64_t>(wait_seconds * 1e6)), call.progress};
 }

@@ -21,6 +21,10 @@ inline constexpr const char* kWaitHelp =
 inline ArgRules wait_rules() { return {.minimum = 0, .maximum = 600}; }
 inline ArgRules id_rules() { return {.minimum = 1}; }
 
+/// A limit that was meant but cannot be read must not become no limit.
+/// @error invalid_argument
+Result<void> check_budget_readable(const ProjectSettings& settings);
+
 /// How long this call may wait, and whom it tells.
 Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds);
 

@@ -21,6 +21,7 @@ Result<Envelope> extend_lease(Workplace& workplace, const ExtendArgs& a, CallCon
   auto rental = rental_of(*deps, a.instance_id);
   if (!rental) return fail(std::move(rental).error());
   const ProjectSettings settings = read_project_settings(rental->project);
+  if (auto readable = check_budget_readable(settings); !readable) return fail(std::move(readable).error());
   auto moved = extend(*deps, a.instance_id, Hours(a.hours), settings.max_budget, caller_of(call, deps->clock, a.wait_seconds));
   if (!moved) return fail(std::move(moved).error());
   Envelope e;

@@ -54,6 +54,10 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
     if (row.kind == LiveRow::Kind::returned) e.next.push_back({"destroy", id, "it was destroyed before and is listed again: it bills"});
     if (row.rental && row.rental->status == Status::destroying) e.next.push_back({"destroy", id, "its end is not confirmed yet"});
     if (row.rental && row.rental->status == Status::ready) e.next.push_back({"monitor", id, "look at it"});
+    if (row.rental && row.rental->status == Status::stopped) {
+      e.details += text("- instance ", i.id.value, " is stopped; its disk bills ", money(i.storage_price), " and may hold results\n");
+      e.next.push_back({"extend", {{"instance_id", i.id}, {"hours", 0.25}}, "start it again to rescue its results, then destroy"});
+    }
     if (row.rental && row.rental->status == Status::booting) e.next.push_back({"rent", {{"quote_id", row.rental->quote_id}}, "go on waiting for it"});
   }
   e.facts["vanished"] = json::array();

@@ -1,7 +1,10 @@
 // monitor: how an experiment and its machine are doing. Changes nothing on the machine.
 
 #include "core/text.h"
+#include "fleet/boot.h"
+#include "fleet/guard.h"
 #include "fleet/jobs.h"
+#include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
@@ -86,24 +89,40 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look, 
   return e;
 }
 
+/// What a rental is that cannot be looked into, and the way on.
+Envelope describe_not_ready(const Deps& d, const Rental& rental) {
+  Envelope e{to_string(rental.status), text("Instance ", rental.instance ? to_string(*rental.instance) : rental.label, " is ", to_string(rental.status), "."),
+             rental_facts(rental, d.clock.now()), rental.note, {}};
+  const json id = rental.instance ? json{{"instance_id", *rental.instance}} : json::object();
+  if (rental.status == Status::booting) e.next.push_back({"rent", {{"quote_id", rental.quote_id}}, "go on waiting for it"});
+  if (rental.status == Status::destroying) e.next.push_back({"destroy", id, "its end is not confirmed yet"});
+  if (rental.status == Status::stopped) {
+    e.summary = text("Instance ", to_string(*rental.instance), " is stopped: its GPU no longer bills, its disk does, and what it holds can be rescued. "
+                     "extend with hours 0.25 starts it again for at most ", money(rental.price * (Hours(0.25) + Hours(kGuardGrace))), "; then destroy brings the results home.");
+    json wake = id;
+    wake["hours"] = 0.25;
+    e.next.push_back({"extend", wake, "start it again to rescue its results; say the price first"});
+  }
+  return e;
+}
+
 Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext& call) {
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
   auto rental = which_rental(*deps, a);
   if (!rental) return fail(std::move(rental).error());
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
-  if (rental->status != Status::ready) {
-    Envelope e{to_string(rental->status), text("Instance ", rental->instance ? to_string(*rental->instance) : rental->label, " is ",
-                                               to_string(rental->status), "."),
-               rental_facts(*rental, deps->clock.now()), rental->note, {}};
-    if (rental->status == Status::booting) e.next.push_back({"rent", {{"quote_id", rental->quote_id}}, "go on waiting for it"});
-    return e;
-  }
+  if (rental->status != Status::ready) return describe_not_ready(*deps, *rental);
   auto shell = reach(*deps, *rental, caller.stop);
   if (!shell) {
     // What the marketplace says helps when the machine does not answer.
+    auto row = deps->market.instance(*rental->instance, caller.stop);
+    if (row && *row && judge(**row) == BootVerdict::stopped && step(*rental, Event::seen_stopped)) {
+      if (auto written = deps->ledger.update_rental(*rental); !written) return fail(std::move(written).error());
+      return describe_not_ready(*deps, *rental);
+    }
     Error e = std::move(shell).error();
-    if (auto row = deps->market.instance(*rental->instance, caller.stop); row)
+    if (row)
       e.what += *row ? "; the marketplace says " + clean_line((*row)->actual_status + " " + (*row)->status_msg, 160)
                      : std::string("; the marketplace does not know it any more: call list");
     return fail(std::move(e));

@@ -37,6 +37,7 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
   const ProjectSettings settings = read_project_settings(*project);
+  if (auto readable = check_budget_readable(settings); !readable) return fail(std::move(readable).error());
   auto quote_id = quote_to_use(workplace, *deps, a, settings, *project, call.stop);
   if (!quote_id) return fail(std::move(quote_id).error());
 

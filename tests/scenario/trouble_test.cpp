@@ -394,3 +394,33 @@ SCENARIO("the price rises after renting: the machine is ended, not just complain
   }
   CHECK(stage.state()["live_contracts"] == 0);
 }
+
+SCENARIO("a budget that cannot be read, or is misspelt, is not no budget") {
+  const std::string line = GENERATE("max_budget: 0,01", "max_budget: five dollars", "max-budget: 5", "max_bugdet: 5");
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  stage.folder().write("project/CLAUDE.md", "## Vast.ai\n- gpu: vast\n- " + line + "\n");
+  auto rented = stage.rent();
+  CAPTURE(line);
+  REQUIRE_FALSE(rented);
+  CHECK(rented.error().code == Code::invalid_argument);
+  CHECK(mentions(rented.error().what, "line 3"));
+  CHECK(stage.creates_sent() == 0);
+}
+
+SCENARIO("credit below the worst case: the marketplace would end the work half way") {
+  RentalStage stage(VASTGPU_BINARY, {.credit = 0.05, .machines = false});
+  auto rented = stage.rent({{"hours", 5}});
+  REQUIRE_FALSE(rented);
+  CHECK(rented.error().code == Code::over_budget);
+  CHECK(mentions(rented.error().what, "can cost up to"));
+  CHECK(stage.creates_sent() == 0);
+}
+
+SCENARIO("the home folder is not a project") {
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  for (const std::string& folder : {(stage.folder().path() / "home").string(), std::string("/")}) {
+    auto answer = stage.call("provision", {{"project", folder}});
+    REQUIRE_FALSE(answer);
+    CHECK(mentions(answer.error().what, "not a project folder"));
+  }
+}

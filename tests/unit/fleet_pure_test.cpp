@@ -136,6 +136,13 @@ TEST_CASE("three options differ, hours scale by measured speed, and totals decid
   CHECK(machines.size() == 3);
 }
 
+TEST_CASE("hours that the user said are never cut by a faster card") {
+  TaskProfile p = needs(10, Hours(2.6));
+  p.hours_without_card = true;
+  for (const Candidate& c : screen({offer(1, "H100 SXM", 2.2, 81559), offer(2, "RTX 3060", 0.1, 12288)}, p, std::nullopt, {}).candidates)
+    CHECK(c.lease >= lease_for(Hours(2.6)));
+}
+
 TEST_CASE("the worst case that is shown covers every stand-in") {
   std::vector<Offer> offers;
   for (int i = 0; i < 6; ++i) offers.push_back(offer(i + 1, "RTX 3090", 0.20 + 0.01 * i, 24576));
