@@ -69,7 +69,8 @@ std::optional<double> take_time(Unread& in, bool after_device) {
   in.take("个");
   in.take("個");
   // "1h30m", but not "8 H100": nothing may stand between number and h, and minutes have at most two digits.
-  if (in.peek() == 'h' && before.at > 0 && is_digit(in.text[before.at - 1]) && is_digit(in.peek(1)) && !is_digit(in.peek(3))) {
+  if (in.peek() == 'h' && before.at > 0 && is_digit(in.text[before.at - 1]) && is_digit(in.peek(1)) &&
+      !is_digit(in.peek(3))) {
     ++in.at;
     return 1;
   }

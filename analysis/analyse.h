@@ -18,7 +18,7 @@ struct ProjectSettings {
   bool wants_vast = false;  ///< `gpu: vast`, or the heading alone
   std::optional<bool> auto_destroy;
   std::optional<Usd> max_budget;
-  bool budget_unreadable = false;        ///< a limit was meant but cannot be read: nothing may be spent
+  bool budget_unreadable = false;  ///< a limit was meant but cannot be read: nothing may be spent
   std::optional<std::string> image;
   std::string source;                 ///< "CLAUDE.md"; empty when there is no such file
   std::vector<std::string> warnings;  ///< values that could not be read, by key and line

@@ -89,8 +89,10 @@ void ProfileBuilder::settle_image(const ProjectSettings& settings) {
   profile_.image = wanted ? *wanted : settings.image.value_or(std::string(kDefaultImage));
 
   const ImageNeeds image = read_image(profile_.image);
-  // Nobody chose the default image, so newer cards may get a newer one, unless a pinned torch stands against it.
-  const bool newer_fits = !scripts_.torch_pin || read_image("pytorch/pytorch:" + scripts_.torch_pin->value).max_compute_cap == 0;
+  // Nobody chose the default image, so newer cards may get a newer one, unless a pinned torch stands against
+  // it.
+  const bool newer_fits =
+      !scripts_.torch_pin || read_image("pytorch/pytorch:" + scripts_.torch_pin->value).max_compute_cap == 0;
   if (profile_.image_is_default && newer_fits)
     profile_.newer_image = std::string(kNewerImage);
   else

@@ -159,7 +159,8 @@ SentenceFacts read_sentence(std::string_view task) {
   facts.models = find_models(task);
   if (const auto size = bare_size(t.substr(0, 2000)); size && *size > 0) {
     if (facts.models.empty())
-      facts.models.push_back({fixed(*size, *size < 10 ? 1 : 0) + "B model", ModelKind::language, size, {}, 0});
+      facts.models.push_back(
+          {fixed(*size, *size < 10 ? 1 : 0) + "B model", ModelKind::language, size, {}, 0});
     else if (!facts.models.front().params_b && !facts.models.front().train_gib)
       facts.models.front().params_b = size;
   }

@@ -33,7 +33,8 @@ struct TaskProfile {
   std::optional<Hours>
       gpu_hours;               ///< stated or computed, over all runs, without headroom; unknown stays unknown
   std::optional<Hours> hours;  ///< wall clock on the reference card x gpus, headroom of 30 % included
-  bool hours_without_card = false;    ///< the user said hours and named no card: a lease is never cut below them
+  bool hours_without_card =
+      false;  ///< the user said hours and named no card: a lease is never cut below them
   std::string reference_gpu =
       "RTX 3090";  ///< the card that `hours` is for (the plan's own card where it names one)
   Gigabytes disk{50};
@@ -42,8 +43,9 @@ struct TaskProfile {
   int max_compute_cap = 0;  ///< 0: none; 900 when the image's torch cannot drive newer cards
   std::string image = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-devel";
   bool image_is_default = true;
-  std::optional<std::string> newer_image;  ///< for cards that the default image cannot drive; unset where image or torch was chosen on purpose
-  bool checkpoints = false;  ///< the work seems to save and resume
+  std::optional<std::string> newer_image;  ///< for cards that the default image cannot drive; unset where
+                                           ///< image or torch was chosen on purpose
+  bool checkpoints = false;                ///< the work seems to save and resume
   std::vector<Evidence> evidence;
   std::vector<std::string> unknown;   ///< what could not be known, with the one fact that would settle it
   std::vector<std::string> warnings;  ///< skipped files, contradictions

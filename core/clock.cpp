@@ -9,9 +9,7 @@
 namespace vastgpu {
 namespace {
 
-TimePoint real_now() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
+TimePoint real_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 /// Sleeps on the steady clock, so that a changed wall clock cannot stretch a wait.
 bool wait_real(std::chrono::nanoseconds how_long, const std::stop_token& stop) {

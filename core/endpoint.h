@@ -13,6 +13,8 @@ struct Endpoint {
 };
 
 /// "ssh://root@203.0.113.7:41022", as the instance file spells it.
-inline std::string to_url(const Endpoint& at) { return "ssh://root@" + at.host + ":" + std::to_string(at.port); }
+inline std::string to_url(const Endpoint& at) {
+  return "ssh://root@" + at.host + ":" + std::to_string(at.port);
+}
 
 }  // namespace vastgpu

@@ -55,7 +55,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return fail(io_error("cannot read", path, errno));
   if (!S_ISREG(info.st_mode))
-    return fail({.code = Code::invalid_argument, .what = path.string() + " is not a regular file", .next_step = "name a file"});
+    return fail({.code = Code::invalid_argument,
+                 .what = path.string() + " is not a regular file",
+                 .next_step = "name a file"});
   std::string content;
   char buffer[65536];
   for (;;) {
@@ -81,7 +83,8 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
     return fail(io_error(what, path, number));
   };
   {
-    const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+    const Fd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
     if (!fd) return fail(io_error("cannot create", temporary, errno));
     if (auto written = write_all(fd.get(), content, path); !written) {
       ::unlink(temporary.c_str());

@@ -6,9 +6,10 @@
 
 namespace vastgpu {
 
-/// One model. Speed is measured fp16 training throughput with an RTX 3090 as 1.0, interpolated within the family
-/// where nobody measured it.
-/// @source vendor data sheets (dense fp16 tensor rate with fp32 accumulation); lambdal/deeplearning-benchmark (speed)
+/// One model. Speed is measured fp16 training throughput with an RTX 3090 as 1.0, interpolated within the
+/// family where nobody measured it.
+/// @source vendor data sheets (dense fp16 tensor rate with fp32 accumulation); lambdal/deeplearning-benchmark
+/// (speed)
 struct GpuModel {
   std::string_view name;  ///< as the marketplace spells it
   double vram_gib;        ///< nominal, of one GPU

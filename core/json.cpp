@@ -8,15 +8,19 @@ namespace vastgpu {
 Result<json> parse_json(std::string_view text, const std::string& subject, int max_depth) {
   bool too_deep = false;
   const auto guard = [&](int depth, json::parse_event_t event, json&) {
-    const bool opens = event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    const bool opens =
+        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
     if (opens && depth > max_depth) too_deep = true;
     return !(opens && depth > max_depth);
   };
   json j = json::parse(text, guard, /*allow_exceptions=*/false);
   if (too_deep)
-    return fail({.code = Code::corrupt, .what = subject + " is nested too deeply", .next_step = "check what wrote it"});
+    return fail({.code = Code::corrupt,
+                 .what = subject + " is nested too deeply",
+                 .next_step = "check what wrote it"});
   if (j.is_discarded())
-    return fail({.code = Code::corrupt, .what = subject + " is not valid JSON", .next_step = "check what wrote it"});
+    return fail(
+        {.code = Code::corrupt, .what = subject + " is not valid JSON", .next_step = "check what wrote it"});
   return j;
 }
 

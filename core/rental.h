@@ -26,31 +26,31 @@ std::optional<Status> parse_status(std::string_view word);
 
 /// An offer, a task profile and a lease, priced. Expires; can be used once.
 struct Quote {
-  std::string id;                ///< "q-3f9a1c"
-  std::string project;           ///< absolute folder
-  std::string title;             ///< "cheapest", "best value", "fastest", or "chosen by offer id"
+  std::string id;       ///< "q-3f9a1c"
+  std::string project;  ///< absolute folder
+  std::string title;    ///< "cheapest", "best value", "fastest", or "chosen by offer id"
   OfferId offer;
   MachineId machine;
-  std::string gpu_name;          ///< marketplace spelling
+  std::string gpu_name;  ///< marketplace spelling
   int num_gpus = 1;
   Megabytes gpu_ram;
-  UsdPerHour price;              ///< bound: a drift over 1 % asks again
+  UsdPerHour price;  ///< bound: a drift over 1 % asks again
   bool interruptible = false;
   std::string image;
   Gigabytes disk{50};
-  std::optional<Hours> work;     ///< estimated hours on this card; unknown stays unknown
-  Hours lease{};                 ///< what the worst case is counted over, from create
-  Usd estimate;                  ///< GPU + disk + traffic + boot for `work` (for the lease when work is unknown)
-  Usd worst_case;                ///< the same over the whole lease: the most this rental can cost
-  Usd disk_per_day;              ///< what a stopped machine goes on costing
-  std::string facts = "{}";      ///< the whole priced option as shown, JSON
+  std::optional<Hours> work;  ///< estimated hours on this card; unknown stays unknown
+  Hours lease{};              ///< what the worst case is counted over, from create
+  Usd estimate;               ///< GPU + disk + traffic + boot for `work` (for the lease when work is unknown)
+  Usd worst_case;             ///< the same over the whole lease: the most this rental can cost
+  Usd disk_per_day;           ///< what a stopped machine goes on costing
+  std::string facts = "{}";   ///< the whole priced option as shown, JSON
   TimePoint created{};
   TimePoint expires{};
 };
 
 /// One contract of ours, from intent to confirmed gone.
 struct Rental {
-  std::string label;             ///< "vg-<project>-<random>": the key
+  std::string label;  ///< "vg-<project>-<random>": the key
   std::string quote_id;
   std::string project;
   OfferId offer;
@@ -67,14 +67,14 @@ struct Rental {
   Usd estimate;
   Usd worst_case;
   std::optional<Endpoint> ssh;
-  std::optional<std::string> host_key;   ///< pinned "SHA256:..."
-  TimePoint created{};                   ///< of the intent
-  std::optional<TimePoint> ready;        ///< SSH and GPU checked
+  std::optional<std::string> host_key;  ///< pinned "SHA256:..."
+  TimePoint created{};                  ///< of the intent
+  std::optional<TimePoint> ready;       ///< SSH and GPU checked
   TimePoint lease_end{};
-  std::optional<TimePoint> ended;        ///< read back as gone, or refused
+  std::optional<TimePoint> ended;  ///< read back as gone, or refused
   std::optional<TimePoint> setup_done;
-  std::optional<TimePoint> collected;    ///< last complete receipt
-  std::string note;                      ///< last trouble, for people
+  std::optional<TimePoint> collected;  ///< last complete receipt
+  std::string note;                    ///< last trouble, for people
 };
 
 enum class JobState { starting, running, finished, failed, lost };
@@ -83,8 +83,8 @@ std::optional<JobState> parse_job_state(std::string_view word);
 
 /// One experiment on an instance, in its own screen session.
 struct Job {
-  std::string label;        ///< of the rental
-  std::string experiment;   ///< plain name: screen session, log file, field of the instance file
+  std::string label;       ///< of the rental
+  std::string experiment;  ///< plain name: screen session, log file, field of the instance file
   std::string command;
   bool auto_destroy = true;
   JobState state = JobState::starting;

@@ -27,7 +27,8 @@ std::size_t utf8_length(std::string_view s, std::size_t i) {
 
 /// Invisible or direction-changing characters that can make text read differently from what it is.
 bool is_deceptive(std::string_view sequence) {
-  if (sequence.size() == 2) return sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;  // C1
+  if (sequence.size() == 2)
+    return sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;  // C1
   if (sequence.size() != 3 || sequence[0] != '\xE2') return false;
   const auto second = static_cast<unsigned char>(sequence[1]);
   const auto third = static_cast<unsigned char>(sequence[2]);
@@ -69,7 +70,8 @@ std::string clean(std::string_view raw, std::size_t max_bytes) {
       ++i;
     } else {
       const auto sequence = raw.substr(i, n);
-      const bool control = n == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) && c != '\n' && c != '\t';
+      const bool control =
+          n == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) && c != '\n' && c != '\t';
       if (!control && !is_deceptive(sequence)) out += sequence;
       i += n;
     }
@@ -155,7 +157,8 @@ std::string bytes(std::uint64_t n) {
 std::string gpu_key(std::string_view name) {
   std::string key;
   for (const char c : name)
-    if (c != ' ' && c != '_' && c != '-') key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c != ' ' && c != '_' && c != '-')
+      key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return key;
 }
 

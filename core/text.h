@@ -40,7 +40,8 @@ std::string fixed(double value, int decimals);
 /// A GPU name with case, spaces, `_` and `-` taken out, for comparing spellings.
 std::string gpu_key(std::string_view name);
 
-/// A word safe as a file, screen session or label part: [A-Za-z0-9._-], at most 64, never empty or dotted first.
+/// A word safe as a file, screen session or label part: [A-Za-z0-9._-], at most 64, never empty or dotted
+/// first.
 bool is_plain_name(std::string_view s);
 /// Any text bent into such a word.
 std::string plain_name(std::string_view s);

@@ -32,7 +32,8 @@ void from_json(const json& j, Quantity<Tag>& q) {
   j.get_to(q.value);
 }
 
-using Megabytes = Quantity<struct MegabytesTag>;    ///< GPU and CPU memory in the REST API (MiB as drivers report)
+using Megabytes =
+    Quantity<struct MegabytesTag>;  ///< GPU and CPU memory in the REST API (MiB as drivers report)
 using Gigabytes = Quantity<struct GigabytesTag>;    ///< disk and traffic (10^9 bytes)
 using Gibibytes = Quantity<struct GibibytesTag>;    ///< VRAM as vendors and people say it
 using Usd = Quantity<struct UsdTag>;                ///< US dollars

@@ -38,8 +38,8 @@ export PYTHONPATH
 exec "$PYTHON" "$@"
 )sh";
 
-// Remembers names instead of downloading. What it "installed" can be imported, as an empty module, last on the path so
-// that the host's real one wins.
+// Remembers names instead of downloading. What it "installed" can be imported, as an empty module, last on
+// the path so that the host's real one wins.
 const char* const kPip = R"sh(#!/bin/sh
 . /opt/fake/lib/facts
 book=/opt/fake/lib/pip-installed

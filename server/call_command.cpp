@@ -22,14 +22,21 @@ int call_command(Workplace& workplace, const std::string& name, const std::strin
     return 2;
   }
   const SignalStop signals;
-  CallContext call{signals.token(), [](double, const std::string& message) { log_line(LogLevel::facts, message); }};
+  CallContext call{signals.token(),
+                   [](double, const std::string& message) { log_line(LogLevel::facts, message); }};
   const auto result = tool->call(*parsed, call);
-  const std::string out = result ? (as_text ? to_text(*result) : to_structured(*result).dump(2, ' ', false, json::error_handler_t::replace))
-                          : as_text ? to_text(result.error())
-                                    : json{{"error", {{"code", to_string(result.error().code)}, {"what", result.error().what},
-                                                      {"next_step", result.error().next_step},
-                                                      {"effect", result.error().effect == Effect::none ? "none" : result.error().effect == Effect::unknown ? "unknown" : "happened"}}}}
-                                          .dump(2, ' ', false, json::error_handler_t::replace);
+  const std::string out =
+      result    ? (as_text ? to_text(*result)
+                           : to_structured(*result).dump(2, ' ', false, json::error_handler_t::replace))
+      : as_text ? to_text(result.error())
+                : json{{"error",
+                        {{"code", to_string(result.error().code)},
+                         {"what", result.error().what},
+                         {"next_step", result.error().next_step},
+                         {"effect", result.error().effect == Effect::none      ? "none"
+                                    : result.error().effect == Effect::unknown ? "unknown"
+                                                                               : "happened"}}}}
+                      .dump(2, ' ', false, json::error_handler_t::replace);
   std::printf("%s\n", out.c_str());
   return result ? 0 : 1;
 }

@@ -39,14 +39,16 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 }  // namespace
 
-Result<Child> Child::start(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment,
+Result<Child> Child::start(const std::vector<std::string>& arguments,
+                           const std::map<std::string, std::string>& environment,
                            const std::string& stderr_file) {
   int to_child[2], from_child[2];
   if (::pipe2(to_child, O_CLOEXEC) != 0) return fail(child_error("cannot make a pipe"));
   Fd child_in(to_child[0]), our_out(to_child[1]);
   if (::pipe2(from_child, O_CLOEXEC) != 0) return fail(child_error("cannot make a pipe"));
   Fd our_in(from_child[0]), child_out(from_child[1]);
-  Fd errors(::open(stderr_file.empty() ? "/dev/null" : stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  Fd errors(::open(stderr_file.empty() ? "/dev/null" : stderr_file.c_str(),
+                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   // Everything that allocates happens before the fork: other threads may hold locks.
   auto argument_texts = arguments;
   auto environment_texts = merged_environment(environment);
@@ -100,7 +102,8 @@ std::optional<std::string> Child::read_line(std::chrono::milliseconds limit) {
       buffer_.erase(0, end + 1);
       return line;
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return std::nullopt;
     pollfd wait{in_.get(), POLLIN, 0};
     const int ready = ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));

@@ -14,9 +14,10 @@ namespace vastgpu {
 
 class Child {
  public:
-  /// Starts `arguments[0]`; `environment` is added to ours (an empty value removes a variable). stdin and stdout are
-  /// pipes; stderr goes to `stderr_file`, or is dropped when that is empty. Dies with us.
-  static Result<Child> start(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment,
+  /// Starts `arguments[0]`; `environment` is added to ours (an empty value removes a variable). stdin and
+  /// stdout are pipes; stderr goes to `stderr_file`, or is dropped when that is empty. Dies with us.
+  static Result<Child> start(const std::vector<std::string>& arguments,
+                             const std::map<std::string, std::string>& environment,
                              const std::string& stderr_file);
   Child(Child&&) noexcept = default;
   Child& operator=(Child&&) noexcept = default;

@@ -16,11 +16,13 @@ namespace {
 /// The demo's folders, removed with it.
 class Stage {
  public:
-  explicit Stage(bool keep) : keep_(keep), root_(std::filesystem::temp_directory_path() / ("vast-gpu-demo-" + random_hex(4))) {
+  explicit Stage(bool keep)
+      : keep_(keep), root_(std::filesystem::temp_directory_path() / ("vast-gpu-demo-" + random_hex(4))) {
     std::filesystem::create_directories(root_ / "home");
     for (const EmbeddedFile& file : tiny_lm_files()) {
       const auto at = project() / file.path;
-      if (auto written = replace_file(at, file.content); !written) std::fprintf(stderr, "%s\n", written.error().what.c_str());
+      if (auto written = replace_file(at, file.content); !written)
+        std::fprintf(stderr, "%s\n", written.error().what.c_str());
     }
   }
   ~Stage() {
@@ -79,7 +81,8 @@ class Story {
   }
 
   /// As call, again while the outcome is `meanwhile`: what an assistant does with a tool that waits.
-  std::optional<json> call_until(const std::string& tool, const json& arguments, const std::string& meanwhile) {
+  std::optional<json> call_until(const std::string& tool, const json& arguments,
+                                 const std::string& meanwhile) {
     for (int turn = 0; turn < 60; ++turn) {
       auto facts = call(tool, arguments);
       if (!facts || (*facts)["outcome"] != meanwhile) return facts;
@@ -95,16 +98,18 @@ class Story {
 };
 
 void print_options(const json& facts) {
-  say("   | # | option     | GPU          | VRAM  | price      | hours   | est. total | at most | reliability |");
+  say("   | # | option     | GPU          | VRAM  | price      | hours   | est. total | at most | "
+      "reliability |");
   int n = 0;
   for (const json& o : facts["options"]) {
     char row[300];
-    std::snprintf(row, sizeof row, "   | %d | %-10s | %-12s | %2.0f GB | %-10s | %-7s | %-10s | %-7s | %.1f %%      |", ++n,
-                  o["title"].get<std::string>().c_str(), o["gpu"].get<std::string>().c_str(), o["vram_gib"].get<double>(),
-                  money(UsdPerHour{o["usd_per_hour"].get<double>()}).c_str(),
-                  o["estimated_hours"].is_null() ? "unknown" : hours(Hours(o["estimated_hours"].get<double>())).c_str(),
-                  money(Usd{o["estimate"]["total_usd"].get<double>()}).c_str(), money(Usd{o["worst_case_usd"].get<double>()}).c_str(),
-                  o["reliability"].get<double>() * 100);
+    std::snprintf(
+        row, sizeof row, "   | %d | %-10s | %-12s | %2.0f GB | %-10s | %-7s | %-10s | %-7s | %.1f %%      |",
+        ++n, o["title"].get<std::string>().c_str(), o["gpu"].get<std::string>().c_str(),
+        o["vram_gib"].get<double>(), money(UsdPerHour{o["usd_per_hour"].get<double>()}).c_str(),
+        o["estimated_hours"].is_null() ? "unknown" : hours(Hours(o["estimated_hours"].get<double>())).c_str(),
+        money(Usd{o["estimate"]["total_usd"].get<double>()}).c_str(),
+        money(Usd{o["worst_case_usd"].get<double>()}).c_str(), o["reliability"].get<double>() * 100);
     say(row);
   }
 }
@@ -132,12 +137,14 @@ bool tell(Story& story, const Stage& stage) {
   say("   " + (*options)["summary"].get<std::string>());
   print_options(*options);
   for (const json& e : (*options)["profile"]["evidence"])
-    say("   - " + e["quantity"].get<std::string>() + " " + (e["value"].is_string() ? e["value"].get<std::string>() : e["value"].dump()) + ": " +
+    say("   - " + e["quantity"].get<std::string>() + " " +
+        (e["value"].is_string() ? e["value"].get<std::string>() : e["value"].dump()) + ": " +
         e["source"].get<std::string>() + (e["guess"].get<bool>() ? " (guess)" : ""));
 
   chapter("rent: the person picks number 1");
   const json quote = (*options)["options"][0];
-  auto rented = story.call_until("rent", {{"quote_id", quote["quote_id"]}, {"project", project}, {"wait_seconds", 600}}, "booting");
+  auto rented = story.call_until(
+      "rent", {{"quote_id", quote["quote_id"]}, {"project", project}, {"wait_seconds", 600}}, "booting");
   if (!rented || (*rented)["outcome"] != "ready") return false;
   say("   " + (*rented)["summary"].get<std::string>());
   const json id{{"instance_id", (*rented)["instance_id"]}};
@@ -163,8 +170,9 @@ bool tell(Story& story, const Stage& stage) {
     auto state = story.call("monitor", with({{"lines", 200}, {"wait_seconds", 30}}), false);
     if (!state || look > 400) return false;
     log.show(*state);
-    if (look == 1) say("   (GPU: " + (*state)["gpu_now"].get<std::string>() + "; guard on the machine " +
-                       ((*state)["guard"]["armed"].get<bool>() ? "armed" : "NOT armed") + ")");
+    if (look == 1)
+      say("   (GPU: " + (*state)["gpu_now"].get<std::string>() + "; guard on the machine " +
+          ((*state)["guard"]["armed"].get<bool>() ? "armed" : "NOT armed") + ")");
     const std::string outcome = (*state)["outcome"];
     if (outcome == "running" || outcome == "starting") continue;
     say("   " + (*state)["summary"].get<std::string>());
@@ -177,10 +185,12 @@ bool tell(Story& story, const Stage& stage) {
   if (!ended || (*ended)["outcome"] != "destroyed") return false;
   say("   " + (*ended)["summary"].get<std::string>());
   for (const json& file : (*ended)["receipt"]["first_files"])
-    say("   receipt  " + file["sha256"].get<std::string>().substr(0, 16) + "...  " + bytes(file["bytes"].get<std::uint64_t>()) + "  " + file["path"].get<std::string>());
+    say("   receipt  " + file["sha256"].get<std::string>().substr(0, 16) + "...  " +
+        bytes(file["bytes"].get<std::uint64_t>()) + "  " + file["path"].get<std::string>());
   const json& cost = (*ended)["cost"];
-  say("   cost     estimated " + money(Usd{cost["usd_estimated"].get<double>()}) + ", promised at most " + money(Usd{cost["usd_worst_case"].get<double>()}) +
-      ", charged " + (cost["usd_charged"].is_null() ? "not posted yet" : money(Usd{cost["usd_charged"].get<double>()})));
+  say("   cost     estimated " + money(Usd{cost["usd_estimated"].get<double>()}) + ", promised at most " +
+      money(Usd{cost["usd_worst_case"].get<double>()}) + ", charged " +
+      (cost["usd_charged"].is_null() ? "not posted yet" : money(Usd{cost["usd_charged"].get<double>()})));
 
   chapter("list: is anything left?");
   auto left = story.call("list", {{"project", project}});
@@ -189,7 +199,8 @@ bool tell(Story& story, const Stage& stage) {
   const bool home = std::filesystem::exists(stage.project() / "results" / "metrics.json") &&
                     std::filesystem::exists(stage.project() / "results" / "checkpoint.pt") &&
                     std::filesystem::exists(stage.project() / "logs" / "exp01.log");
-  say(home ? "   results/metrics.json, results/checkpoint.pt and logs/exp01.log are at home" : "   FAILED: results are not at home");
+  say(home ? "   results/metrics.json, results/checkpoint.pt and logs/exp01.log are at home"
+           : "   FAILED: results are not at home");
   return home && (*left)["outcome"] == "nothing_rented";
 }
 
@@ -197,9 +208,11 @@ bool tell(Story& story, const Stage& stage) {
 
 int demo(const DemoOptions& options) {
   const Stage stage(options.keep);
-  say("vast-gpu demo: a whole rental on the sandbox, " + fixed(options.speed, 0) + " times faster than life.");
+  say("vast-gpu demo: a whole rental on the sandbox, " + fixed(options.speed, 0) +
+      " times faster than life.");
   const std::string program = own_program();
-  auto sandbox = Child::start({program, "-q", "sandbox", "--leash", "--speed", fixed(options.speed, 3), "--state", (stage.root() / "sandbox").string()},
+  auto sandbox = Child::start({program, "-q", "sandbox", "--leash", "--speed", fixed(options.speed, 3),
+                               "--state", (stage.root() / "sandbox").string()},
                               {}, (stage.root() / "sandbox.log").string());
   if (!sandbox) {
     say("FAILED: " + sandbox.error().what);
@@ -213,9 +226,15 @@ int demo(const DemoOptions& options) {
     return 1;
   }
   auto server = Child::start({program, "serve"},
-                             {{"VAST_URL", (*ready)["url"]}, {"VAST_API_KEY", (*ready)["api_key"]}, {"VAST_GPU_CLOCK", (*ready)["clock"]},
-                              {"VAST_GPU_STATE", (stage.root() / "state").string()}, {"HOME", (stage.root() / "home").string()},
-                              {"XDG_CONFIG_HOME", ""}, {"SSH_AUTH_SOCK", ""}, {"CLAUDE_PROJECT_DIR", ""}, {"VAST_GPU_PROJECT", stage.project().string()}},
+                             {{"VAST_URL", (*ready)["url"]},
+                              {"VAST_API_KEY", (*ready)["api_key"]},
+                              {"VAST_GPU_CLOCK", (*ready)["clock"]},
+                              {"VAST_GPU_STATE", (stage.root() / "state").string()},
+                              {"HOME", (stage.root() / "home").string()},
+                              {"XDG_CONFIG_HOME", ""},
+                              {"SSH_AUTH_SOCK", ""},
+                              {"CLAUDE_PROJECT_DIR", ""},
+                              {"VAST_GPU_PROJECT", stage.project().string()}},
                              (stage.root() / "server.log").string());
   bool well = false;
   if (server) {
@@ -236,7 +255,8 @@ int demo(const DemoOptions& options) {
         indent(clean(log->size() > 3000 ? log->substr(log->size() - 3000) : *log, 4000));
       }
   if (options.keep) say("\nkept: " + stage.root().string());
-  say(well && sandbox_status == 0 ? "\nThe story went well; nothing is left running." : "\nThe story did NOT go well.");
+  say(well && sandbox_status == 0 ? "\nThe story went well; nothing is left running."
+                                  : "\nThe story did NOT go well.");
   return well && sandbox_status == 0 ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// `vast-gpu demo`: starts the sandbox and a server on a sample project, drives it over MCP as an assistant would, and
-// prints the story. No account, no network, nothing left running.
+// `vast-gpu demo`: starts the sandbox and a server on a sample project, drives it over MCP as an assistant
+// would, and prints the story. No account, no network, nothing left running.
 
 namespace vastgpu {
 

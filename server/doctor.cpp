@@ -34,15 +34,22 @@ void check_state(House& house, Findings& f) {
 void check_account(House& house, Findings& f) {
   auto account = house.market().account({});
   if (!account) return f.take(account.error());
-  f.good("the marketplace " + house.settings().api_url + " answers; account " + to_string(account->id) + ", credit " + money(account->credit));
-  if (account->credit.value <= 0) f.bad("the account has no credit", "add credit on the billing page of the marketplace");
+  f.good("the marketplace " + house.settings().api_url + " answers; account " + to_string(account->id) +
+         ", credit " + money(account->credit));
+  if (account->credit.value <= 0)
+    f.bad("the account has no credit", "add credit on the billing page of the marketplace");
   auto keys = house.market().account_keys({});
   if (!keys) return f.take(keys.error());
   auto mine = house.connector().public_key();
   if (!mine) return;
-  const auto body = [](const std::string& key) { const auto parts = split(std::string(trim(key)), ' '); return parts.size() > 1 ? parts[1] : key; };
-  const bool known = std::ranges::any_of(*keys, [&](const SshKey& k) { return body(k.public_key) == body(*mine); });
-  f.good(known ? "the account knows this SSH key" : "the account does not know this SSH key yet; rent registers it");
+  const auto body = [](const std::string& key) {
+    const auto parts = split(std::string(trim(key)), ' ');
+    return parts.size() > 1 ? parts[1] : key;
+  };
+  const bool known =
+      std::ranges::any_of(*keys, [&](const SshKey& k) { return body(k.public_key) == body(*mine); });
+  f.good(known ? "the account knows this SSH key"
+               : "the account does not know this SSH key yet; rent registers it");
 }
 
 }  // namespace
@@ -51,16 +58,23 @@ int doctor(House& house) {
   Findings f;
   check_state(house, f);
   auto key = house.key();
-  if (key) f.good("API key from " + key->place); else f.take(key.error());
+  if (key)
+    f.good("API key from " + key->place);
+  else
+    f.take(key.error());
   auto ssh = house.connector().public_key();
-  if (ssh) f.good("SSH key: " + *ssh); else f.take(ssh.error());
+  if (ssh)
+    f.good("SSH key: " + *ssh);
+  else
+    f.take(ssh.error());
   if (key) check_account(house, f);
   auto project = house.project(std::nullopt);
   if (!project) {
     f.take(project.error());
   } else {
     const ProjectSettings settings = read_project_settings(*project);
-    f.good("project " + project->string() + (settings.source.empty() ? ", no CLAUDE.md or AGENTS.md" : ", settings from " + settings.source) +
+    f.good("project " + project->string() +
+           (settings.source.empty() ? ", no CLAUDE.md or AGENTS.md" : ", settings from " + settings.source) +
            (settings.max_budget ? ", max_budget " + money(*settings.max_budget) : ", no max_budget"));
     for (const std::string& warning : settings.warnings) f.bad(warning, "correct that line");
     if (auto entries = InstanceFile(*project, house.settings().state_folder / "locks").read(); entries)
@@ -69,7 +83,10 @@ int doctor(House& house) {
       f.take(entries.error());
   }
   if (key) {
-    if (auto deps = house.open({}); deps) f.good("the ledger opens"); else f.take(deps.error());
+    if (auto deps = house.open({}); deps)
+      f.good("the ledger opens");
+    else
+      f.take(deps.error());
   }
   std::printf("%s\n", f.all_well() ? "all is well" : "something needs attention: see above");
   return f.all_well() ? 0 : 1;

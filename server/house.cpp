@@ -104,7 +104,8 @@ Result<AccountId> House::account(std::stop_token stop) {
   auto account = market().account(std::move(stop));
   if (!account) return fail(std::move(account).error());
   known[mark] = account->id;
-  if (auto written = replace_file(file, known.dump(2) + "\n", 0600); !written) return fail(std::move(written).error());
+  if (auto written = replace_file(file, known.dump(2) + "\n", 0600); !written)
+    return fail(std::move(written).error());
   return account->id;
 }
 
@@ -120,7 +121,8 @@ Result<Deps> House::open(std::stop_token stop) {
   if (!has_ledger) {
     auto id = account(std::move(stop));  // not under the lock: it may ask the network
     if (!id) return fail(std::move(id).error());
-    const auto path = settings_.state_folder / ("ledger-" + host_name(settings_.api_url) + "-" + to_string(*id) + ".sqlite");
+    const auto path = settings_.state_folder /
+                      ("ledger-" + host_name(settings_.api_url) + "-" + to_string(*id) + ".sqlite");
     const std::scoped_lock hold(opening_);
     if (!ledger_) {
       auto opened = SqliteLedger::open(path);
@@ -141,12 +143,14 @@ Result<std::filesystem::path> House::project(const std::optional<std::string>& a
   if (!argument && folder.empty()) folder = std::filesystem::current_path(bad);
   if (!folder.is_absolute() || !std::filesystem::is_directory(folder, bad))
     return fail({.code = Code::invalid_argument,
-                 .what = "project '" + clean_line(folder.string(), 200) + "' is not an absolute path of an existing folder",
+                 .what = "project '" + clean_line(folder.string(), 200) +
+                         "' is not an absolute path of an existing folder",
                  .next_step = "pass project with the folder that holds the code"});
   auto resolved = std::filesystem::canonical(folder, bad);
   // Some clients start servers in the home folder: its files must not travel to a rented machine.
   std::error_code no_home;
-  if (!bad && (resolved == resolved.root_path() || std::filesystem::equivalent(resolved, settings_.home, no_home)))
+  if (!bad &&
+      (resolved == resolved.root_path() || std::filesystem::equivalent(resolved, settings_.home, no_home)))
     return fail({.code = Code::invalid_argument,
                  .what = "'" + resolved.string() + "' is not a project folder",
                  .next_step = "pass project with the folder that holds the code, or set VAST_GPU_PROJECT"});

@@ -16,12 +16,13 @@ namespace vastgpu {
 struct HouseSettings {
   std::string api_url = "https://console.vast.ai";  ///< VAST_URL
   std::string ca_file;                              ///< VAST_GPU_CA_FILE
-  std::filesystem::path state_folder;               ///< VAST_GPU_STATE, else $XDG_STATE_HOME/vast-gpu, else ~/.local/state/vast-gpu
+  std::filesystem::path
+      state_folder;  ///< VAST_GPU_STATE, else $XDG_STATE_HOME/vast-gpu, else ~/.local/state/vast-gpu
   std::filesystem::path home;
-  std::filesystem::path project;                    ///< VAST_GPU_PROJECT, else CLAUDE_PROJECT_DIR; empty: the working directory
-  std::string ssh_agent;                            ///< SSH_AUTH_SOCK
-  std::string ssh_key;                              ///< VAST_GPU_SSH_KEY: a private key file that goes first
-  std::string clock;                                ///< VAST_GPU_CLOCK, "SPEED@ORIGIN": with a sandbox only
+  std::filesystem::path project;  ///< VAST_GPU_PROJECT, else CLAUDE_PROJECT_DIR; empty: the working directory
+  std::string ssh_agent;          ///< SSH_AUTH_SOCK
+  std::string ssh_key;            ///< VAST_GPU_SSH_KEY: a private key file that goes first
+  std::string clock;              ///< VAST_GPU_CLOCK, "SPEED@ORIGIN": with a sandbox only
   ReadVariable variable;
 
   static HouseSettings from_environment(const ReadVariable& variable);

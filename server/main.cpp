@@ -45,7 +45,8 @@ int run(int argc, char** argv) {
   app.add_flag("-q,--quiet", quiet, "No log on stderr");
   app.require_subcommand(0, 1);
 
-  auto* serving = app.add_subcommand("serve", "Speak MCP on stdin and stdout (also what a bare vast-gpu does when stdin is not a terminal)");
+  auto* serving = app.add_subcommand(
+      "serve", "Speak MCP on stdin and stdout (also what a bare vast-gpu does when stdin is not a terminal)");
 
   std::string tool, arguments;
   bool as_text = false;
@@ -55,26 +56,38 @@ int run(int argc, char** argv) {
   calling->add_flag("--text", as_text, "Print what a person would read instead of JSON");
 
   DemoOptions demo_options;
-  auto* demonstrating = app.add_subcommand("demo", "A whole rental on the sandbox: no account, no network, nothing left running");
-  demonstrating->add_option("--speed", demo_options.speed, "How many times faster than life")->check(CLI::Range(1.0, 600.0))->capture_default_str();
+  auto* demonstrating = app.add_subcommand(
+      "demo", "A whole rental on the sandbox: no account, no network, nothing left running");
+  demonstrating->add_option("--speed", demo_options.speed, "How many times faster than life")
+      ->check(CLI::Range(1.0, 600.0))
+      ->capture_default_str();
   demonstrating->add_flag("--keep", demo_options.keep, "Keep the demo's project folder");
 
   SandboxOptions sandbox;
   bool leash = false;
   std::string state_folder;
-  auto* sandboxing = app.add_subcommand("sandbox", "Run the embedded marketplace on its own, for any client of the real API");
-  sandboxing->add_option("--port", sandbox.port, "Port on 127.0.0.1; 0 takes any free one")->capture_default_str();
-  sandboxing->add_option("--speed", sandbox.speed, "Simulated seconds per second")->check(CLI::Range(0.1, 100000.0))->capture_default_str();
+  auto* sandboxing = app.add_subcommand(
+      "sandbox", "Run the embedded marketplace on its own, for any client of the real API");
+  sandboxing->add_option("--port", sandbox.port, "Port on 127.0.0.1; 0 takes any free one")
+      ->capture_default_str();
+  sandboxing->add_option("--speed", sandbox.speed, "Simulated seconds per second")
+      ->check(CLI::Range(0.1, 100000.0))
+      ->capture_default_str();
   sandboxing->add_option("--seed", sandbox.seed, "Seed of the offers")->capture_default_str();
-  sandboxing->add_option("--offers", sandbox.offers, "How many offers")->check(CLI::Range(1, 100000))->capture_default_str();
+  sandboxing->add_option("--offers", sandbox.offers, "How many offers")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   sandboxing->add_option("--fault", sandbox.faults, "Switch a fault on: NAME or NAME=VALUE; repeatable");
-  sandboxing->add_option("--api-key", sandbox.api_key, "The key that clients must send")->capture_default_str();
+  sandboxing->add_option("--api-key", sandbox.api_key, "The key that clients must send")
+      ->capture_default_str();
   sandboxing->add_option("--credit", sandbox.credit, "Dollars on the account")->capture_default_str();
   sandboxing->add_flag("!--no-machines", sandbox.machines, "Serve the API without machines");
-  sandboxing->add_option("--state", state_folder, "Folder for its machines; default a fresh one, removed at the end");
+  sandboxing->add_option("--state", state_folder,
+                         "Folder for its machines; default a fresh one, removed at the end");
   sandboxing->add_flag("--leash", leash, "End when stdin ends");
 
-  auto* doctoring = app.add_subcommand("doctor", "Check key, credit, SSH key, folders; print the fix for what is wrong");
+  auto* doctoring =
+      app.add_subcommand("doctor", "Check key, credit, SSH key, folders; print the fix for what is wrong");
 
   try {
     app.parse(argc, argv);

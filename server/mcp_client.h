@@ -1,5 +1,6 @@
 #pragma once
-// A small MCP client over a child's pipes: what the demo and the scenario tests speak to the server with. One thread.
+// A small MCP client over a child's pipes: what the demo and the scenario tests speak to the server with. One
+// thread.
 
 #include <functional>
 

@@ -1,5 +1,6 @@
 #pragma once
-// The few things we ask of a disk when a file must survive a power cut; tests hand in a disk that fails. Thread-safe.
+// The few things we ask of a disk when a file must survive a power cut; tests hand in a disk that fails.
+// Thread-safe.
 
 #include <filesystem>
 #include <optional>
@@ -24,8 +25,8 @@ class Disk {
   /// @error unavailable  a loop, or a folder on the way cannot be entered
   virtual Result<std::filesystem::path> resolve(const std::filesystem::path& path) = 0;
 
-  /// Makes a new file, with exactly this mode or with the user's default. It may be lost in a power cut until it and
-  /// its folder are synced.
+  /// Makes a new file, with exactly this mode or with the user's default. It may be lost in a power cut until
+  /// it and its folder are synced.
   /// @error unavailable  it exists, or the disk is full
   virtual Result<void> write(const std::filesystem::path& path, std::string_view content,
                              std::optional<unsigned> mode) = 0;
@@ -41,7 +42,8 @@ class Disk {
   /// The two files change places in one step. False where the file system cannot, or one of them is missing.
   virtual Result<bool> exchange(const std::filesystem::path& a, const std::filesystem::path& b) = 0;
 
-  /// A file that is gone already is success; failures are ignored, since what is removed is always a leftover.
+  /// A file that is gone already is success; failures are ignored, since what is removed is always a
+  /// leftover.
   virtual void remove(const std::filesystem::path& path) = 0;
 
   /// Removes files of `folder` whose names begin with `prefix` and that nobody changed for an hour.

@@ -1,6 +1,6 @@
 #pragma once
-// Where the parts of a JSON text stand, so that one value can be replaced and every other byte stays. Pure functions
-// over text that a parser accepted before; any thread.
+// Where the parts of a JSON text stand, so that one value can be replaced and every other byte stays. Pure
+// functions over text that a parser accepted before; any thread.
 
 #include <string>
 #include <string_view>
@@ -15,8 +15,8 @@ struct TextSpan {
 };
 
 struct MemberSpan {
-  std::string key;     ///< decoded
-  TextSpan key_text;   ///< with its quotes
+  std::string key;    ///< decoded
+  TextSpan key_text;  ///< with its quotes
   TextSpan value;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
-// Our private record: quotes, rentals, jobs, receipts, events, machines remembered. Crash-safe; shared by any number
-// of processes. `SqliteLedger` is the real one and is used in tests too. Thread-safe. Every write is on disk when it
-// returns.
+// Our private record: quotes, rentals, jobs, receipts, events, machines remembered. Crash-safe; shared by any
+// number of processes. `SqliteLedger` is the real one and is used in tests too. Thread-safe. Every write is
+// on disk when it returns.
 
 #include <functional>
 #include <optional>
@@ -17,8 +17,8 @@ namespace vastgpu {
 /// What happened, for the audit: every call that spends or destroys, before it leaves.
 struct LedgerEvent {
   TimePoint at{};
-  std::string kind;    ///< "rent", "destroy", "extend", "gone", ...
-  std::string label;   ///< rental, may be empty
+  std::string kind;   ///< "rent", "destroy", "extend", "gone", ...
+  std::string label;  ///< rental, may be empty
   json detail = json::object();
 };
 
@@ -42,21 +42,22 @@ class Ledger {
   /// Newest first.
   virtual Result<std::vector<Quote>> quotes(const std::string& project, int limit) = 0;
 
-  /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used, and the
-  /// worst cases of the project's rentals that may still bill, plus this one, must fit the budget.
-  /// A quote whose rentals were all refused is not used; an empty quote_id never is.
+  /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used,
+  /// and the worst cases of the project's rentals that may still bill, plus this one, must fit the budget. A
+  /// quote whose rentals were all refused is not used; an empty quote_id never is.
   /// @error over_budget  the numbers are in the message
   /// @error wrong_state  the quote was used: its rental's label is in the message; or the label was used
   virtual Result<void> open_intent(const Rental& rental, const IntentLimits& limits) = 0;
 
-  /// Replaces the fields of an existing rental, except that a writer with an older copy cannot undo what costs money:
-  /// lease_end and worst_case stay (only extend_lease moves them), and a known instance is not forgotten.
+  /// Replaces the fields of an existing rental, except that a writer with an older copy cannot undo what
+  /// costs money: lease_end and worst_case stay (only extend_lease moves them), and a known instance is not
+  /// forgotten.
   /// @error not_found
   virtual Result<void> update_rental(const Rental& rental) = 0;
 
-  /// Reads a rental, lets `change` alter it and writes it, in one transaction over all processes; gives what is now
-  /// stored. An error from `change` leaves it as it was. `change` must not call the ledger. The rules of update_rental
-  /// hold.
+  /// Reads a rental, lets `change` alter it and writes it, in one transaction over all processes; gives what
+  /// is now stored. An error from `change` leaves it as it was. `change` must not call the ledger. The rules
+  /// of update_rental hold.
   /// @error not_found
   virtual Result<Rental> change_rental(const std::string& label,
                                        const std::function<Result<void>(Rental&)>& change) = 0;
@@ -66,9 +67,11 @@ class Ledger {
   /// Newest first; `open_only`: those that may still bill (not destroyed, not refused).
   virtual Result<std::vector<Rental>> rentals(bool open_only) = 0;
 
-  /// The lease moves and the worst case grows, within the budget, in one transaction. `new_worst_case` is the total.
+  /// The lease moves and the worst case grows, within the budget, in one transaction. `new_worst_case` is the
+  /// total.
   /// @error over_budget  the numbers are in the message
-  /// @error wrong_state  the rental is over, or its lease already reaches or costs more: somebody else extended it
+  /// @error wrong_state  the rental is over, or its lease already reaches or costs more: somebody else
+  /// extended it
   /// @error not_found
   virtual Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
                                     const IntentLimits& limits) = 0;

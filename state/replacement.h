@@ -1,9 +1,10 @@
 #pragma once
-// Puts a new text in the place of the instance file while others may be writing it too. One thread, under our lock.
+// Puts a new text in the place of the instance file while others may be writing it too. One thread, under our
+// lock.
 //
-// The cycle: look() → the caller merges into text() → swap_in(). When somebody wrote in between, swap_in says false and
-// text() is what they wrote: merge again. Their edit may be displaced at that time; dying before the next swap_in
-// puts it back.
+// The cycle: look() → the caller merges into text() → swap_in(). When somebody wrote in between, swap_in says
+// false and text() is what they wrote: merge again. Their edit may be displaced at that time; dying before
+// the next swap_in puts it back.
 
 #include <filesystem>
 #include <optional>
@@ -48,8 +49,9 @@ class Replacement {
 
   Disk& disk_;
   std::filesystem::path target_;
-  InstanceText text_;                    ///< what to merge into
-  std::optional<std::string> in_place_;  ///< what we expect to displace; when it is something else, somebody wrote
+  InstanceText text_;  ///< what to merge into
+  std::optional<std::string>
+      in_place_;  ///< what we expect to displace; when it is something else, somebody wrote
   std::optional<std::filesystem::path> displaced_;
   std::vector<std::filesystem::path> made_;
 };

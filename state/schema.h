@@ -1,6 +1,6 @@
 #pragma once
-// The tables of the ledger, as steps from one version to the next. Step N brings a database from version N to N + 1;
-// a step that was released is never edited. Constant.
+// The tables of the ledger, as steps from one version to the next. Step N brings a database from version N to
+// N + 1; a step that was released is never edited. Constant.
 
 #include <span>
 

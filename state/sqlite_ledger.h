@@ -1,6 +1,6 @@
 #pragma once
-// The ledger in SQLite: one file, write-ahead log, synced at every commit. Thread-safe: one connection behind a mutex.
-// Any number of processes may have the same file open. Do not carry an open ledger across fork().
+// The ledger in SQLite: one file, write-ahead log, synced at every commit. Thread-safe: one connection behind
+// a mutex. Any number of processes may have the same file open. Do not carry an open ledger across fork().
 
 #include <filesystem>
 #include <memory>

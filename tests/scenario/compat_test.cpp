@@ -15,10 +15,11 @@ namespace {
 
 /// The OpenSSH client, as people and other tools type it.
 std::string by_hand(RentalStage& stage, const json& entry, const std::string& command) {
-  const std::string line = "ssh -i " + shell_quote((stage.folder().path() / "state" / "ssh" / "id_ed25519").string()) +
-                           " -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -p " +
-                           std::to_string(entry["ssh_port"].get<int>()) + " root@" + entry["ssh_host"].get<std::string>() + " " +
-                           shell_quote(command) + " 2>&1";
+  const std::string line =
+      "ssh -i " + shell_quote((stage.folder().path() / "state" / "ssh" / "id_ed25519").string()) +
+      " -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -p " +
+      std::to_string(entry["ssh_port"].get<int>()) + " root@" + entry["ssh_host"].get<std::string>() + " " +
+      shell_quote(command) + " 2>&1";
   FILE* pipe = ::popen(line.c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string out;
@@ -59,18 +60,26 @@ SCENARIO("the steps of other tools work by hand on a machine we rented") {
 
   // Run an experiment of ours, then look at it as a monitoring tool would.
   REQUIRE(stage.call_until("setup", {{"instance_id", id}, {"wait_seconds", 600}}, "installing"));
-  REQUIRE(stage.call("run", {{"instance_id", id}, {"command", "python train.py; echo words-on-screen; while [ ! -e go ]; do /bin/sleep 0.05; done"}, {"experiment", "m1_base.seed0"}}));
+  REQUIRE(stage.call(
+      "run",
+      {{"instance_id", id},
+       {"command", "python train.py; echo words-on-screen; while [ ! -e go ]; do /bin/sleep 0.05; done"},
+       {"experiment", "m1_base.seed0"}}));
   std::string screen;
   for (int look = 0; look < 100 && screen.find("words-on-screen") == std::string::npos; ++look)
     screen = by_hand(stage, entry, "screen -S m1_base.seed0 -X hardcopy /tmp/shot && tail -n 50 /tmp/shot");
   CHECK(screen.find("words-on-screen") != std::string::npos);
   CHECK(by_hand(stage, entry, "screen -ls").find(".m1_base.seed0\t") != std::string::npos);
   CHECK(by_hand(stage, entry, "ls /workspace/project/results").find("metrics.json") != std::string::npos);
-  CHECK(by_hand(stage, entry, "ls /workspace/*.log").find("/workspace/m1_base.seed0.log") != std::string::npos);
-  CHECK(by_hand(stage, entry, "cd /workspace/project && python -c 'import torch; print(torch.cuda.is_available())'").find("True") != std::string::npos);
+  CHECK(by_hand(stage, entry, "ls /workspace/*.log").find("/workspace/m1_base.seed0.log") !=
+        std::string::npos);
+  CHECK(by_hand(stage, entry,
+                "cd /workspace/project && python -c 'import torch; print(torch.cuda.is_available())'")
+            .find("True") != std::string::npos);
 
   // Start a job by hand as another tool would: it is seen, and named as not ours.
-  by_hand(stage, entry, "screen -dmS theirs bash -c 'cd /workspace/project && while true; do /bin/sleep 0.1; done'");
+  by_hand(stage, entry,
+          "screen -dmS theirs bash -c 'cd /workspace/project && while true; do /bin/sleep 0.1; done'");
   auto seen = stage.call("monitor", {{"instance_id", id}});
   REQUIRE(seen);
   CHECK(seen->facts["foreign_screens"] == json::array({"theirs"}));
@@ -105,12 +114,15 @@ SCENARIO("collecting again while a log grows replaces what we brought, and leave
   const json id = rented->facts["instance_id"];
   const json entry = stage.instance_file().at(0);
   for (int round = 1; round <= 3; ++round) {
-    by_hand(stage, entry, "mkdir -p /workspace/project/results; echo round " + std::to_string(round) + " >> /workspace/project/results/grows.txt");
+    by_hand(stage, entry,
+            "mkdir -p /workspace/project/results; echo round " + std::to_string(round) +
+                " >> /workspace/project/results/grows.txt");
     auto collected = stage.call("collect", {{"instance_id", id}});
     REQUIRE(collected);
     CHECK(collected->outcome == "collected");
   }
-  CHECK(read_file(stage.project() / "results" / "grows.txt", 1000).value_or("") == "round 1\nround 2\nround 3\n");
+  CHECK(read_file(stage.project() / "results" / "grows.txt", 1000).value_or("") ==
+        "round 1\nround 2\nround 3\n");
   CHECK(std::distance(fs::directory_iterator(stage.project() / "results"), {}) == 1);
   CHECK(stage.call("destroy", {{"instance_id", id}, {"wait_seconds", 600}}));
 }

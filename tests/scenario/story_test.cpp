@@ -9,10 +9,10 @@
 using namespace vastgpu;
 namespace fs = std::filesystem;
 
-#define NEEDS_MACHINES()                                                     \
-  if (const auto why = sandbox::machines_unavailable()) {                    \
-    WARN("skipped: " << *why);                                               \
-    return;                                                                  \
+#define NEEDS_MACHINES()                                  \
+  if (const auto why = sandbox::machines_unavailable()) { \
+    WARN("skipped: " << *why);                            \
+    return;                                               \
   }
 
 SCENARIO("a rental from provision to the cost report") {
@@ -34,10 +34,13 @@ SCENARIO("a rental from provision to the cost report") {
   CHECK(entry["instance_id"] == id["instance_id"]);
   CHECK(entry["gpu_name"].get<std::string>().find(' ') == std::string::npos);
   CHECK(entry["created_at"].get<std::string>().ends_with("Z"));
-  CHECK(entry["ssh_url"] == "ssh://root@" + entry["ssh_host"].get<std::string>() + ":" + std::to_string(entry["ssh_port"].get<int>()));
+  CHECK(entry["ssh_url"] == "ssh://root@" + entry["ssh_host"].get<std::string>() + ":" +
+                                std::to_string(entry["ssh_port"].get<int>()));
   CHECK(entry["experiment"].is_null());
   CHECK(entry.dump().find("sandbox-key") == std::string::npos);
 
+  stage.folder().write("project/.hidden/secret.json", "{}");
+  stage.folder().write("project/data/big.json", "{}");
   auto ready = stage.call_until("setup", with({{"wait_seconds", 600}}), "installing");
   REQUIRE(ready);
   CHECK(ready->outcome == "ready");
@@ -47,7 +50,9 @@ SCENARIO("a rental from provision to the cost report") {
   REQUIRE(again);
   CHECK(again->facts["sent_files"] == 0);  // nothing changed, nothing travels
 
-  const json job = with({{"command", "python train.py && while [ ! -e go ]; do /bin/sleep 0.05; done; echo over"}, {"experiment", "exp01"}});
+  const json job =
+      with({{"command", "python train.py && while [ ! -e go ]; do /bin/sleep 0.05; done; echo over"},
+            {"experiment", "exp01"}});
   REQUIRE(stage.call("run", job));
   CHECK(stage.instance_file().at(0)["experiment"] == "exp01");
   auto same = stage.call("run", job);  // the same command: nothing starts twice
@@ -72,6 +77,11 @@ SCENARIO("a rental from provision to the cost report") {
   REQUIRE(rental);
   auto shell = stage.house().connector().connect({{*(*rental)->ssh}, (*rental)->host_key}, {});
   REQUIRE(shell);
+  auto there = shell->shell->exec("find /workspace/project", {}, {});
+  REQUIRE(there);
+  CHECK(there->out.find("train.py") != std::string::npos);
+  CHECK(there->out.find("secret.json") == std::string::npos);  // hidden folders and data stay at home
+  CHECK(there->out.find("big.json") == std::string::npos);
   REQUIRE(shell->shell->exec("touch /workspace/project/go", {}, {}));
   auto over = stage.call("monitor", with({{"wait_seconds", 600}}));
   REQUIRE(over);
@@ -91,7 +101,8 @@ SCENARIO("a rental from provision to the cost report") {
   CHECK(ended->outcome == "destroyed");
   CHECK(ended->facts["receipt"]["complete"] == true);
   CHECK(ended->facts["cost"]["usd_charged"].is_number());
-  CHECK(ended->facts["cost"]["usd_charged"].get<double>() <= ended->facts["cost"]["usd_worst_case"].get<double>());
+  CHECK(ended->facts["cost"]["usd_charged"].get<double>() <=
+        ended->facts["cost"]["usd_worst_case"].get<double>());
   CHECK(stage.instance_file().at(0)["status"] == "destroyed");
   const json truth = stage.state();
   CHECK(truth["live_contracts"] == 0);
@@ -107,18 +118,23 @@ SCENARIO("a rental from provision to the cost report") {
 SCENARIO("a failed experiment is a fact, and its results still come home") {
   NEEDS_MACHINES()
   RentalStage stage(VASTGPU_BINARY, {});
-  stage.folder().write("project/bad.py", "import os, sys\nos.makedirs('results', exist_ok=True)\nopen('results/part.txt', 'w').write('half')\nsys.exit(3)\n");
+  stage.folder().write("project/bad.py",
+                       "import os, sys\nos.makedirs('results', exist_ok=True)\nopen('results/part.txt', "
+                       "'w').write('half')\nsys.exit(3)\n");
   auto rented = stage.rent();
   REQUIRE(rented);
   const json id{{"instance_id", rented->facts["instance_id"]}};
-  REQUIRE(stage.call_until("setup", {{"instance_id", id["instance_id"]}, {"wait_seconds", 600}}, "installing"));
-  REQUIRE(stage.call("run", {{"instance_id", id["instance_id"]}, {"command", "python bad.py"}, {"experiment", "bad-1"}}));
+  REQUIRE(
+      stage.call_until("setup", {{"instance_id", id["instance_id"]}, {"wait_seconds", 600}}, "installing"));
+  REQUIRE(stage.call(
+      "run", {{"instance_id", id["instance_id"]}, {"command", "python bad.py"}, {"experiment", "bad-1"}}));
   auto over = stage.call("monitor", {{"experiment", "bad-1"}, {"wait_seconds", 600}});
   REQUIRE(over);
   CHECK(over->outcome == "failed");
   CHECK(over->summary.find("exit code 3") != std::string::npos);
   CHECK(over->next.at(0).tool == "collect");  // a failure is looked at before the machine goes
-  auto ended = stage.call_until("destroy", {{"instance_id", id["instance_id"]}, {"wait_seconds", 600}}, "destroying");
+  auto ended =
+      stage.call_until("destroy", {{"instance_id", id["instance_id"]}, {"wait_seconds", 600}}, "destroying");
   REQUIRE(ended);
   CHECK(fs::exists(stage.project() / "results" / "part.txt"));
 }
@@ -129,12 +145,15 @@ SCENARIO("stop_running stops an experiment and keeps what it wrote") {
   auto rented = stage.rent();
   REQUIRE(rented);
   const json id = rented->facts["instance_id"];
-  const json command = "mkdir -p results; echo first > results/first.txt; while true; do date >> results/grows.txt; /bin/sleep 0.02; done";
+  const json command =
+      "mkdir -p results; echo first > results/first.txt; while true; do date >> results/grows.txt; "
+      "/bin/sleep 0.02; done";
   REQUIRE(stage.call("run", {{"instance_id", id}, {"command", command}, {"experiment", "endless"}}));
   auto seen = stage.call("monitor", {{"instance_id", id}});
   REQUIRE(seen);
   REQUIRE(seen->outcome == "running");
-  auto ended = stage.call_until("destroy", {{"instance_id", id}, {"stop_running", true}, {"wait_seconds", 600}}, "destroying");
+  auto ended = stage.call_until(
+      "destroy", {{"instance_id", id}, {"stop_running", true}, {"wait_seconds", 600}}, "destroying");
   INFO((ended ? ended->summary : ended.error().what));
   REQUIRE(ended);
   CHECK(ended->outcome == "destroyed");
@@ -150,9 +169,11 @@ SCENARIO("two machines at once: destroy-all ends ours and leaves the stranger") 
   auto two = stage.rent({{"vram_gib", 16}});
   REQUIRE(two);
   // Somebody else on the same account, by another tool.
-  const json offers = stage.admin("POST", "/api/v0/bundles/", {{"limit", 1}, {"num_gpus", {{"eq", 1}}}, {"rentable", {{"eq", true}}}});
+  const json offers = stage.admin("POST", "/api/v0/bundles/",
+                                  {{"limit", 1}, {"num_gpus", {{"eq", 1}}}, {"rentable", {{"eq", true}}}});
   const auto ask = offers["offers"][0]["id"].get<std::int64_t>();
-  const json theirs = stage.admin("PUT", "/api/v0/asks/" + std::to_string(ask) + "/", {{"image", "ubuntu:22.04"}, {"disk", 10}, {"label", "their-job"}});
+  const json theirs = stage.admin("PUT", "/api/v0/asks/" + std::to_string(ask) + "/",
+                                  {{"image", "ubuntu:22.04"}, {"disk", 10}, {"label", "their-job"}});
   stage.house().clock().sleep_for(std::chrono::seconds(10), {});
   auto listed = stage.call("list", json::object());
   REQUIRE(listed);
@@ -224,7 +245,8 @@ SCENARIO("nobody comes back: the guard on the machine stops it at the end of its
   auto refused = stage.call("destroy", {{"instance_id", instance}});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().next_step.find("extend") != std::string::npos);
-  auto started = stage.call_until("extend", {{"instance_id", instance}, {"hours", 0.5}, {"wait_seconds", 600}}, "starting");
+  auto started = stage.call_until(
+      "extend", {{"instance_id", instance}, {"hours", 0.5}, {"wait_seconds", 600}}, "starting");
   INFO((started ? started->summary : started.error().what));
   REQUIRE(started);
   CHECK(started->outcome == "extended");
@@ -233,5 +255,6 @@ SCENARIO("nobody comes back: the guard on the machine stops it at the end of its
   REQUIRE(ended);
   CHECK(ended->outcome == "destroyed");
   CHECK(fs::exists(stage.project() / "results" / "kept.txt"));
-  CHECK(stage.state()["contracts"][0]["billed"]["total"].get<double>() <= ended->facts["cost"]["usd_worst_case"].get<double>());
+  CHECK(stage.state()["contracts"][0]["billed"]["total"].get<double>() <=
+        ended->facts["cost"]["usd_worst_case"].get<double>());
 }

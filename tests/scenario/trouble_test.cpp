@@ -9,7 +9,9 @@ using namespace vastgpu;
 namespace fs = std::filesystem;
 
 namespace {
-bool mentions(const std::string& text, const std::string& word) { return text.find(word) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& word) {
+  return text.find(word) != std::string::npos;
+}
 bool says_what_to_do(const Error& e) { return !e.what.empty() && !e.next_step.empty(); }
 }  // namespace
 
@@ -27,7 +29,9 @@ SCENARIO("no key: nothing is sent, and the answer says where a key goes") {
 
 SCENARIO("a wrong key, in both shapes that the marketplace uses") {
   const std::string shape = GENERATE("auth-404", "auth-401");
-  RentalStage stage(VASTGPU_BINARY, {.faults = {shape}, .api_key = shape == "auth-401" ? "wrong-key" : "sandbox-key", .machines = false});
+  RentalStage stage(
+      VASTGPU_BINARY,
+      {.faults = {shape}, .api_key = shape == "auth-401" ? "wrong-key" : "sandbox-key", .machines = false});
   auto answer = stage.call("provision", {{"task", "train"}});
   REQUIRE_FALSE(answer);
   CAPTURE(shape, answer.error().what);
@@ -210,7 +214,9 @@ void every_machine_fails(const std::string& fault, const std::string& words, dou
 SCENARIO("machines that never boot") { every_machine_fails("never-boots*", "not ready within", 300); }
 SCENARIO("machines whose SSH port refuses") { every_machine_fails("ssh-refused*", "not ready within", 300); }
 SCENARIO("machines that accept no key") { every_machine_fails("ssh-denied*", "not ready within", 300); }
-SCENARIO("machines that cannot start containers") { every_machine_fails("bad-host*", "cannot start containers", 150); }
+SCENARIO("machines that cannot start containers") {
+  every_machine_fails("bad-host*", "cannot start containers", 150);
+}
 SCENARIO("machines with another GPU than was sold") { every_machine_fails("wrong-gpu*", "sold were", 150); }
 
 SCENARIO("a wrong image name is our mistake: one machine is tried, not all of them") {
@@ -297,14 +303,18 @@ SCENARIO("a call that is cancelled while booting loses nothing, and calling agai
   CHECK(stage.call("destroy", {{"instance_id", rented->facts["instance_id"]}, {"wait_seconds", 600}}));
 }
 
-SCENARIO("a listing that fails, is short or repeats itself is unknown: nothing is rented, nothing is called gone") {
-  const std::string fault = GENERATE("short-list=0", "deprecated=/api/v1/instances/", "gateway-502", "api-down");
+SCENARIO(
+    "a listing that fails, is short or repeats itself is unknown: nothing is rented, nothing is called "
+    "gone") {
+  const std::string fault =
+      GENERATE("short-list=0", "deprecated=/api/v1/instances/", "gateway-502", "api-down");
   RentalStage stage(VASTGPU_BINARY, {.speed = 600, .machines = false});
   auto id = stage.quote();
   REQUIRE(id);
   if (fault.starts_with("short-list")) {  // something must be there to be short of
     const json offers = stage.admin("POST", "/api/v0/bundles/", {{"limit", 1}, {"rentable", {{"eq", true}}}});
-    stage.admin("PUT", "/api/v0/asks/" + std::to_string(offers["offers"][0]["id"].get<std::int64_t>()) + "/", {{"image", "ubuntu:22.04"}, {"disk", 10}});
+    stage.admin("PUT", "/api/v0/asks/" + std::to_string(offers["offers"][0]["id"].get<std::int64_t>()) + "/",
+                {{"image", "ubuntu:22.04"}, {"disk", 10}});
     stage.house().clock().sleep_for(std::chrono::seconds(10), {});
   }
   const int before = stage.creates_sent();
@@ -329,7 +339,8 @@ SCENARIO("a destroyed machine lingers on the list, or comes back: it is gone onl
   auto rented = stage.rent();
   REQUIRE(rented);
   const json id = rented->facts["instance_id"];
-  auto ended = stage.call_until("destroy", {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 20}}, "destroying");
+  auto ended = stage.call_until(
+      "destroy", {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 20}}, "destroying");
   CAPTURE(fault);
   REQUIRE(ended);
   CHECK(ended->outcome == "destroyed");
@@ -366,7 +377,8 @@ SCENARIO("results cannot be brought home: the machine stays until the user says 
   auto rented = stage.rent();
   REQUIRE(rented);
   const json id = rented->facts["instance_id"];
-  stage.admin("PUT", "/api/v0/instances/" + id.dump() + "/", {{"state", "stopped"}});  // by somebody else: SSH is gone
+  stage.admin("PUT", "/api/v0/instances/" + id.dump() + "/",
+              {{"state", "stopped"}});  // by somebody else: SSH is gone
   stage.house().clock().sleep_for(std::chrono::seconds(20), {});
   auto refused = stage.call("destroy", {{"instance_id", id}});
   REQUIRE_FALSE(refused);
@@ -374,7 +386,8 @@ SCENARIO("results cannot be brought home: the machine stays until the user says 
   CHECK(mentions(refused.error().what, "nothing was destroyed"));
   CHECK(mentions(refused.error().next_step, "discard_results"));
   CHECK(stage.state()["live_contracts"] == 1);
-  auto lost = stage.call_until("destroy", {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 600}}, "destroying");
+  auto lost = stage.call_until(
+      "destroy", {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 600}}, "destroying");
   REQUIRE(lost);
   CHECK(lost->outcome == "destroyed");
   CHECK(stage.state()["live_contracts"] == 0);
@@ -388,7 +401,9 @@ SCENARIO("the price rises after renting: the machine is ended, not just complain
   if (rented) {  // a stand-in took over at the price that was agreed
     REQUIRE(rented->facts["machines_given_up"].size() == 1);
     CHECK(mentions(rented->facts["machines_given_up"][0], "price rose"));
-    CHECK(stage.call("destroy", {{"instance_id", rented->facts["instance_id"]}, {"discard_results", true}, {"wait_seconds", 600}}));
+    CHECK(stage.call(
+        "destroy",
+        {{"instance_id", rented->facts["instance_id"]}, {"discard_results", true}, {"wait_seconds", 600}}));
   } else {
     CHECK(mentions(rented.error().what, "price rose"));
   }
@@ -396,7 +411,8 @@ SCENARIO("the price rises after renting: the machine is ended, not just complain
 }
 
 SCENARIO("a budget that cannot be read, or is misspelt, is not no budget") {
-  const std::string line = GENERATE("max_budget: 0,01", "max_budget: five dollars", "max-budget: 5", "max_bugdet: 5");
+  const std::string line =
+      GENERATE("max_budget: 0,01", "max_budget: five dollars", "max-budget: 5", "max_bugdet: 5");
   RentalStage stage(VASTGPU_BINARY, {.machines = false});
   stage.folder().write("project/CLAUDE.md", "## Vast.ai\n- gpu: vast\n- " + line + "\n");
   auto rented = stage.rent();

@@ -9,7 +9,8 @@ namespace vastgpu {
 
 class FakeClock : public Clock {
  public:
-  explicit FakeClock(TimePoint start = TimePoint(std::chrono::seconds(1'795'000'000))) : start_(start), now_(start) {}
+  explicit FakeClock(TimePoint start = TimePoint(std::chrono::seconds(1'795'000'000)))
+      : start_(start), now_(start) {}
 
   TimePoint now() const override {
     const std::scoped_lock hold(mutex_);

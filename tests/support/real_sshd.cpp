@@ -139,7 +139,8 @@ std::string RealSshd::fingerprint() const {
 void RealSshd::kill_connections() const {
   // The whole tree below the listener: newer releases hand the connection on to processes of their own.
   const auto kill_below = [](const auto& self, pid_t parent) -> void {
-    std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+    std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) +
+                           "/children");
     for (pid_t child = 0; children >> child;) {
       self(self, child);
       ::kill(child, SIGKILL);

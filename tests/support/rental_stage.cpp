@@ -11,13 +11,17 @@ namespace vastgpu {
 RentalStage::RentalStage(const std::string& program, const StageOptions& options) : options_(options) {
   project_ = folder_.path() / "project";
   folder_.write("project/CLAUDE.md", "# Project\n\n## Vast.ai\n- gpu: vast\n- max_budget: 5.00\n");
-  folder_.write("project/train.py", "import json, os\nos.makedirs('results', exist_ok=True)\n"
-                                    "json.dump({'loss': 0.5}, open('results/metrics.json', 'w'))\nprint('trained')\n");
+  folder_.write("project/train.py",
+                "import json, os\nos.makedirs('results', exist_ok=True)\n"
+                "json.dump({'loss': 0.5}, open('results/metrics.json', 'w'))\nprint('trained')\n");
   folder_.write("project/requirements.txt", "numpy\n");
   std::filesystem::create_directories(folder_.path() / "home");
 
-  std::vector<std::string> arguments{program, "-q", "sandbox", "--leash", "--speed", std::to_string(options.speed),
-                                     "--credit", std::to_string(options.credit), "--state", (folder_.path() / "sandbox").string()};
+  std::vector<std::string> arguments{program,    "-q",
+                                     "sandbox",  "--leash",
+                                     "--speed",  std::to_string(options.speed),
+                                     "--credit", std::to_string(options.credit),
+                                     "--state",  (folder_.path() / "sandbox").string()};
   if (!options.machines) arguments.emplace_back("--no-machines");
   for (const std::string& fault : options.faults) {
     arguments.emplace_back("--fault");
@@ -41,9 +45,15 @@ RentalStage::~RentalStage() {
 }
 
 std::map<std::string, std::string> RentalStage::environment() const {
-  return {{"VAST_URL", url_}, {"VAST_API_KEY", options_.api_key}, {"VAST_GPU_CLOCK", clock_},
-          {"VAST_GPU_STATE", (folder_.path() / "state").string()}, {"HOME", (folder_.path() / "home").string()},
-          {"XDG_CONFIG_HOME", ""}, {"XDG_STATE_HOME", ""}, {"SSH_AUTH_SOCK", ""}, {"CLAUDE_PROJECT_DIR", ""},
+  return {{"VAST_URL", url_},
+          {"VAST_API_KEY", options_.api_key},
+          {"VAST_GPU_CLOCK", clock_},
+          {"VAST_GPU_STATE", (folder_.path() / "state").string()},
+          {"HOME", (folder_.path() / "home").string()},
+          {"XDG_CONFIG_HOME", ""},
+          {"XDG_STATE_HOME", ""},
+          {"SSH_AUTH_SOCK", ""},
+          {"CLAUDE_PROJECT_DIR", ""},
           {"VAST_GPU_PROJECT", project_.string()}};
 }
 
@@ -51,10 +61,11 @@ void RentalStage::restart_house() {
   tools_.clear();
   house_.reset();
   const auto variables = environment();
-  auto settings = HouseSettings::from_environment([variables](const char* name) -> std::optional<std::string> {
-    const auto at = variables.find(name);
-    return at == variables.end() || at->second.empty() ? std::nullopt : std::optional(at->second);
-  });
+  auto settings =
+      HouseSettings::from_environment([variables](const char* name) -> std::optional<std::string> {
+        const auto at = variables.find(name);
+        return at == variables.end() || at->second.empty() ? std::nullopt : std::optional(at->second);
+      });
   settings.home = folder_.path() / "home";
   auto house = House::make(settings);
   REQUIRE(house);
@@ -71,11 +82,13 @@ Deps RentalStage::deps() {
 Result<Envelope> RentalStage::call(const std::string& name, const json& arguments, std::stop_token stop) {
   const auto tool = std::ranges::find(tools_, name, [](const Tool& t) { return t.spec.name; });
   REQUIRE(tool != tools_.end());
-  CallContext context{std::move(stop), [this](double, const std::string& message) { progress.push_back(message); }};
+  CallContext context{std::move(stop),
+                      [this](double, const std::string& message) { progress.push_back(message); }};
   return tool->call(arguments, context);
 }
 
-Result<Envelope> RentalStage::call_until(const std::string& tool, const json& arguments, const std::string& meanwhile) {
+Result<Envelope> RentalStage::call_until(const std::string& tool, const json& arguments,
+                                         const std::string& meanwhile) {
   for (int turn = 0; turn < 100; ++turn) {
     auto answer = call(tool, arguments);
     if (!answer || answer->outcome != meanwhile) return answer;

@@ -1,6 +1,7 @@
 #pragma once
-// A sandbox process of its own, a project, and the ten tools in this process against it: real sockets, real SSH, real
-// SQLite, scaled time. Everything ends with its owner. One thread at a time, but calls may run side by side.
+// A sandbox process of its own, a project, and the ten tools in this process against it: real sockets, real
+// SSH, real SQLite, scaled time. Everything ends with its owner. One thread at a time, but calls may run side
+// by side.
 
 #include <map>
 #include <memory>
@@ -16,10 +17,10 @@
 namespace vastgpu {
 
 struct StageOptions {
-  double speed = 150;                 ///< a boot of 275 simulated seconds takes about two real ones
+  double speed = 150;                    ///< a boot of 275 simulated seconds takes about two real ones
   std::vector<std::string> faults = {};  ///< as `sandbox --fault`
   double credit = 25;
-  std::string api_key = "sandbox-key";///< what our side sends; empty: none
+  std::string api_key = "sandbox-key";  ///< what our side sends; empty: none
   bool machines = true;
 };
 
@@ -42,7 +43,7 @@ class RentalStage {
   json state() { return admin("GET", "/admin/state"); }
   void fault(const json& wanted) { admin("POST", "/admin/faults", wanted); }
   void no_fault(const std::string& name) { admin("DELETE", "/admin/faults/" + name); }
-  int creates_sent();                 ///< PUT asks/{id} that reached the marketplace
+  int creates_sent();  ///< PUT asks/{id} that reached the marketplace
 
   /// A new house on the same state: as after a restart of the server.
   void restart_house();

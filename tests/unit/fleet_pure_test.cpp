@@ -73,7 +73,8 @@ TEST_CASE("a lease is longer than the work, never below an hour, and four hours 
 
 TEST_CASE("offers that cannot work are dropped, each with its reason") {
   const TaskProfile p = needs(20, Hours(2));
-  std::vector<Offer> offers{offer(1, "RTX 3090", 0.2, 24576), offer(2, "RTX 3060", 0.05, 12288), offer(3, "RTX 5090", 0.4, 32607)};
+  std::vector<Offer> offers{offer(1, "RTX 3090", 0.2, 24576), offer(2, "RTX 3060", 0.05, 12288),
+                            offer(3, "RTX 5090", 0.4, 32607)};
   offers.push_back(offer(4, "RTX 4090", 0.3, 24564));
   offers.back().direct_ports = 0;
   offers.push_back(offer(5, "RTX 4090", 0.3, 24564));
@@ -87,15 +88,17 @@ TEST_CASE("offers that cannot work are dropped, each with its reason") {
   const Screening s = screen(offers, p, std::nullopt, {MachineId{1008}});
   REQUIRE(s.candidates.size() == 1);
   CHECK(s.candidates[0].offer.id == OfferId{1});
-  for (const char* reason : {"too little VRAM", "card too new for the image", "no direct SSH", "host ends before the work would",
-                             "driver too old for the image's CUDA", "AMD card, CUDA image", "machine failed us before"})
+  for (const char* reason :
+       {"too little VRAM", "card too new for the image", "no direct SSH", "host ends before the work would",
+        "driver too old for the image's CUDA", "AMD card, CUDA image", "machine failed us before"})
     CHECK(s.dropped.at(reason) == 1);
 }
 
 TEST_CASE("a card too new for the default image gets a newer image, and that is said") {
   TaskProfile p = needs(20, Hours(2));
   p.newer_image = "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-devel";
-  const Screening s = screen({offer(1, "RTX 5090", 0.4, 32607), offer(2, "RTX 4090", 0.3, 24564)}, p, std::nullopt, {});
+  const Screening s =
+      screen({offer(1, "RTX 5090", 0.4, 32607), offer(2, "RTX 4090", 0.3, 24564)}, p, std::nullopt, {});
   REQUIRE(s.candidates.size() == 2);
   for (const Candidate& c : s.candidates) {
     const bool new_card = c.offer.gpu_name == "RTX 5090";
@@ -108,18 +111,20 @@ TEST_CASE("a card too new for the default image gets a newer image, and that is 
 }
 
 TEST_CASE("a 24 GB card that reports 24564 MB holds a 24 GB need") {
-  CHECK(screen({offer(1, "RTX 4090", 0.3, 24564)}, needs(24, Hours(1)), std::nullopt, {}).candidates.size() == 1);
+  CHECK(screen({offer(1, "RTX 4090", 0.3, 24564)}, needs(24, Hours(1)), std::nullopt, {}).candidates.size() ==
+        1);
   CHECK(screen({offer(1, "RTX 4090", 0.3, 24564)}, needs(25, Hours(1)), std::nullopt, {}).candidates.empty());
 }
 
 TEST_CASE("three options differ, hours scale by measured speed, and totals decide, not prices per hour") {
   // The seed's own arithmetic: a dearer card that finishes sooner can be cheaper in total.
-  const std::vector<Offer> offers{offer(1, "RTX 3060", 0.12, 12288), offer(2, "RTX 4090", 0.28, 24564), offer(3, "H100 SXM", 2.2, 81559),
-                                  offer(4, "RTX 3090", 0.22, 24576)};
+  const std::vector<Offer> offers{offer(1, "RTX 3060", 0.12, 12288), offer(2, "RTX 4090", 0.28, 24564),
+                                  offer(3, "H100 SXM", 2.2, 81559), offer(4, "RTX 3090", 0.22, 24576)};
   const Screening s = screen(offers, needs(10, Hours(6)), std::nullopt, {});
   REQUIRE(s.candidates.size() == 4);
   const auto hours_of = [&](std::int64_t id) {
-    return std::ranges::find(s.candidates, OfferId{id}, [](const Candidate& c) { return c.offer.id; })->work->count();
+    return std::ranges::find(s.candidates, OfferId{id}, [](const Candidate& c) { return c.offer.id; })
+        ->work->count();
   };
   CHECK(hours_of(4) == Approx(6));
   CHECK(hours_of(1) == Approx(12));
@@ -139,7 +144,9 @@ TEST_CASE("three options differ, hours scale by measured speed, and totals decid
 TEST_CASE("hours that the user said are never cut by a faster card") {
   TaskProfile p = needs(10, Hours(2.6));
   p.hours_without_card = true;
-  for (const Candidate& c : screen({offer(1, "H100 SXM", 2.2, 81559), offer(2, "RTX 3060", 0.1, 12288)}, p, std::nullopt, {}).candidates)
+  for (const Candidate& c :
+       screen({offer(1, "H100 SXM", 2.2, 81559), offer(2, "RTX 3060", 0.1, 12288)}, p, std::nullopt, {})
+           .candidates)
     CHECK(c.lease >= lease_for(Hours(2.6)));
 }
 

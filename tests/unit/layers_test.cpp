@@ -29,8 +29,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
 
 // A library is one folder's business.
 const std::map<std::string, std::set<std::string>> kOwners{
-    {"httplib.h", {"market", "sandbox"}}, {"libssh2.h", {"remote"}},  {"archive.h", {"remote"}},
-    {"archive_entry.h", {"remote"}},      {"sqlite3.h", {"state"}},   {"CLI/CLI.hpp", {"server"}},
+    {"httplib.h", {"market", "sandbox"}}, {"libssh2.h", {"remote"}}, {"archive.h", {"remote"}},
+    {"archive_entry.h", {"remote"}},      {"sqlite3.h", {"state"}},  {"CLI/CLI.hpp", {"server"}},
 };
 
 struct Line {
@@ -43,7 +43,8 @@ std::vector<Line> lines_of(const std::string& folder, const std::regex& wanted) 
     if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
     std::ifstream in(entry.path());
     for (std::string line; std::getline(in, line);)
-      if (std::regex_search(line, wanted)) found.push_back({fs::relative(entry.path(), VASTGPU_SOURCE_DIR).string(), line});
+      if (std::regex_search(line, wanted))
+        found.push_back({fs::relative(entry.path(), VASTGPU_SOURCE_DIR).string(), line});
   }
   return found;
 }
@@ -61,19 +62,25 @@ TEST_CASE("a folder includes only what the table allows") {
       const std::string name = match[1];
       INFO(line.file << " includes " << name);
       const std::string first = name.substr(0, name.find('/'));
-      if (kMayInclude.contains(first) && name.find('/') != std::string::npos) CHECK((first == folder || allowed.contains(first)));
+      if (kMayInclude.contains(first) && name.find('/') != std::string::npos)
+        CHECK((first == folder || allowed.contains(first)));
       CHECK(first != "tests");
-      if (const auto owner = kOwners.find(name); owner != kOwners.end()) CHECK(owner->second.contains(folder));
+      if (const auto owner = kOwners.find(name); owner != kOwners.end())
+        CHECK(owner->second.contains(folder));
     }
   CHECK(seen > 300);  // an empty walk would prove nothing
 }
 
 TEST_CASE("time and environment are injected: nobody below server reads them") {
   const std::set<std::string> allowed{"core/clock.cpp", "core/files.cpp"};
-  const std::regex forbidden(R"(\b(getenv|secure_getenv|system_clock::now|std::time\(|gettimeofday|clock_gettime)\b)");
-  for (const std::string folder : {"core", "analysis", "market", "remote", "state", "fleet", "tools", "prompts"})
+  const std::regex forbidden(
+      R"(\b(getenv|secure_getenv|system_clock::now|std::time\(|gettimeofday|clock_gettime)\b)");
+  for (const std::string folder :
+       {"core", "analysis", "market", "remote", "state", "fleet", "tools", "prompts"})
     for (const Line& line : lines_of(folder, forbidden)) {
-      if (line.text.find("//") != std::string::npos && line.text.find("//") < line.text.find_first_not_of(" /")) continue;
+      if (line.text.find("//") != std::string::npos &&
+          line.text.find("//") < line.text.find_first_not_of(" /"))
+        continue;
       INFO(line.file << ": " << line.text);
       CHECK(allowed.contains(line.file));
     }
@@ -81,7 +88,8 @@ TEST_CASE("time and environment are injected: nobody below server reads them") {
 
 TEST_CASE("nothing of the product prints to stdout but the program's own commands") {
   const std::regex prints(R"(\b(std::cout|printf\(|puts\())");
-  for (const std::string folder : {"core", "analysis", "market", "remote", "state", "fleet", "tools", "prompts"})
+  for (const std::string folder :
+       {"core", "analysis", "market", "remote", "state", "fleet", "tools", "prompts"})
     for (const Line& line : lines_of(folder, prints)) {
       if (line.text.find("snprintf(") != std::string::npos) continue;
       INFO(line.file << ": " << line.text);

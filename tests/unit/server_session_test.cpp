@@ -7,8 +7,8 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/fixture_tools.h"
-#include "tests/support/wire_client.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/wire_client.h"
 
 using namespace vastgpu;
 using namespace std::chrono_literals;
