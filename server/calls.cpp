@@ -52,6 +52,7 @@ void CallTable::cancel(const json& id) {
 }
 
 void CallTable::stop_all() {
+  ending_ = true;  // first: a worker that becomes free by the stops below must not begin a waiting call
   std::vector<std::shared_ptr<Call>> calls;
   {
     const std::scoped_lock hold(mutex_);

@@ -1,6 +1,7 @@
 #pragma once
 // The requests that are being worked on: who answers them, and how they are cancelled.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -34,10 +35,13 @@ class CallTable {
   void cancel(const json& id);
   /// Asks every call to stop; their answers are still awaited.
   void stop_all();
+  /// After stop_all: what has not begun yet must not begin.
+  bool ending() const { return ending_; }
   /// True when no call is left; waits for that at most so long.
   bool wait_empty(std::chrono::milliseconds limit);
 
  private:
+  std::atomic<bool> ending_{false};
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Call>> open_;
   std::condition_variable changed_;

@@ -186,8 +186,8 @@ void Session::call_tool(Incoming in) {
                                    v);
   start(
       std::move(in), tool_workers_,
-      [tool, v, arguments = std::move(arguments)](CallContext& call) -> tl::expected<json, RpcError> {
-        if (call.stop.stop_requested())
+      [this, tool, v, arguments = std::move(arguments)](CallContext& call) -> tl::expected<json, RpcError> {
+        if (call.stop.stop_requested() || calls_.ending())
           return render_failure({.code = Code::cancelled,
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
