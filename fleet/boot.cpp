@@ -7,6 +7,7 @@
 #include "fleet/guard.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 namespace {
@@ -43,7 +44,8 @@ std::vector<SeenGpu> parse_gpus(const std::string& out) {
 }
 
 /// Logs in, looks at the GPU, arms the lease. nullopt: not reachable yet, go on waiting.
-Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, const std::vector<Endpoint>& candidates,
+Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental,
+                                                 const std::vector<Endpoint>& candidates,
                                                  const Caller& caller) {
   SshTarget target;
   target.candidates = candidates;
@@ -62,39 +64,58 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, 
     }
     return std::nullopt;
   }
-  auto seen = connection->shell->exec("nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits", {},
-                                      caller.stop);
+  auto seen = connection->shell->exec(
+      "nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits", {}, caller.stop);
   if (!seen) return std::nullopt;
   const auto gpus = parse_gpus(seen->out);
   if (seen->exit_code != 0 || gpus.empty())
-    return BootOutcome{State::failed, "nvidia-smi does not work there: " + clean_line(seen->err + seen->out, 160), true, true, {}};
+    return BootOutcome{State::failed,
+                       "nvidia-smi does not work there: " + clean_line(seen->err + seen->out, 160),
+                       true,
+                       true,
+                       {}};
   if (static_cast<int>(gpus.size()) < rental.num_gpus || !same_gpu(rental.gpu_name, gpus[0].name))
     return BootOutcome{State::failed,
-                       text("the machine shows ", gpus.size(), " x ", gpus[0].name, ", sold were ", rental.num_gpus,
-                            " x ", rental.gpu_name), true, true, {}};
+                       text("the machine shows ", gpus.size(), " x ", gpus[0].name, ", sold were ",
+                            rental.num_gpus, " x ", rental.gpu_name),
+                       true,
+                       true,
+                       {}};
 
-  if (auto armed = connection->shell->put(kLeaseFile, lease_text(rental.lease_end), 0644, caller.stop); !armed)
-    return std::nullopt;
-  if (auto stepped = step(rental, Event::checked); !stepped) return fail(std::move(stepped).error());
-  rental.ssh = connection->endpoint;
-  rental.host_key = connection->shell->host_key_fingerprint();
-  rental.ready = d.clock.now();
-  rental.note.clear();
-  if (auto written = d.ledger.update_rental(rental); !written) return fail(std::move(written).error());
+  if (auto armed = tell_lease(d, rental, *connection->shell, caller.stop); !armed) return std::nullopt;
+  const TimePoint told = rental.lease_end;
+  auto noted = advance(d, rental, Event::checked, [&](Rental& now) {
+    now.ssh = connection->endpoint;
+    now.host_key = connection->shell->host_key_fingerprint();
+    now.ready = d.clock.now();
+    now.note.clear();
+  });
+  if (!noted && noted.error().code == Code::wrong_state)
+    return BootOutcome{State::overtaken, {}, false, true, {}};
+  if (!noted) return fail(std::move(noted).error());
   BootOutcome ready{State::ready, gpus[0].name, false, true, {}};
   ready.warning = publish(d, rental, "running");  // "running" only now: others reuse such an entry at once
+  if (rental.lease_end != told)                   // extended in this very moment
+    if (auto again = tell_lease(d, rental, *connection->shell, caller.stop); !again)
+      ready.warning += " the guard holds an older end: call extend with hours 0";
+  auto guard = connection->shell->exec(text("cat ", kGuardFile), {}, caller.stop);
+  if (guard && guard->out.find("nokey") != std::string::npos)
+    ready.warning +=
+        " the machine has no key of its own, so it will NOT stop by itself: destroy it yourself in time";
   return ready;
 }
 
 }  // namespace
 
 BootVerdict judge(const Instance& row) {
-  if (has_any(row.status_msg, {"manifest for", "unable to find image", "invalid reference format", "manifest unknown"}) &&
+  if (has_any(row.status_msg,
+              {"manifest for", "unable to find image", "invalid reference format", "manifest unknown"}) &&
       row.actual_status != "running")
     return BootVerdict::bad_image;
   if (row.actual_status != "running" &&
-      has_any(row.status_msg, {"no space left on device", "oci runtime create failed", "cannot allocate memory",
-                               "unresolvable cdi devices", "failed to inject cdi", "unexpected fault address"}))
+      has_any(row.status_msg,
+              {"no space left on device", "oci runtime create failed", "cannot allocate memory",
+               "unresolvable cdi devices", "failed to inject cdi", "unexpected fault address"}))
     return BootVerdict::bad_host;
   if (row.actual_status == "running" && row.intended_status != "stopped") return BootVerdict::up;
   if (row.actual_status == "exited" || row.actual_status == "stopped" || row.actual_status == "frozen" ||
@@ -113,7 +134,8 @@ bool same_gpu(std::string_view sold, std::string_view reported) {
     std::size_t digits_end = word.find_first_of("0123456789");
     if (digits_end == std::string::npos) return true;
     has_number = true;
-    while (digits_end < word.size() && std::isdigit(static_cast<unsigned char>(word[digits_end]))) ++digits_end;
+    while (digits_end < word.size() && std::isdigit(static_cast<unsigned char>(word[digits_end])))
+      ++digits_end;
     return seen.find(word.substr(0, digits_end)) != std::string::npos;
   };
   for (const char c : std::string(sold) + " ") {
@@ -136,6 +158,9 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
   std::optional<TimePoint> running_since;
   int starts_sent = 0;
   for (;;) {
+    // destroy and extend do not wait for us: what they wrote counts.
+    if (auto read = refresh(d, rental); !read) return fail(std::move(read).error());
+    if (rental.status != Status::booting) return BootOutcome{State::overtaken, {}, false, true, {}};
     auto row = d.market.instance(*rental.instance, caller.stop);
     std::string doing = "waiting for the marketplace";
     if (!row) {
@@ -147,12 +172,21 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
       doing = describe(it);
       switch (judge(it)) {
         case BootVerdict::bad_image:
-          return BootOutcome{State::failed, "the image cannot be pulled: " + clean_line(it.status_msg, 160), false, false, {}};
+          return BootOutcome{State::failed,
+                             "the image cannot be pulled: " + clean_line(it.status_msg, 160),
+                             false,
+                             false,
+                             {}};
         case BootVerdict::bad_host:
-          return BootOutcome{State::failed, "the host cannot start containers: " + clean_line(it.status_msg, 160), true, true, {}};
+          return BootOutcome{State::failed,
+                             "the host cannot start containers: " + clean_line(it.status_msg, 160),
+                             true,
+                             true,
+                             {}};
         case BootVerdict::stopped:
           // Parked: loaded fine but never started. A start may help, a few times.
-          if (starts_sent >= 3) return BootOutcome{State::failed, "it was started three times and stays stopped", true, true, {}};
+          if (starts_sent >= 3)
+            return BootOutcome{State::failed, "it was started three times and stays stopped", true, true, {}};
           ++starts_sent;
           if (auto started = d.market.start_instance(*rental.instance, caller.stop); !started)
             log_fact("start label=", rental.label, " ", started.error().what);
@@ -160,38 +194,52 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
         case BootVerdict::up: {
           if (!running_since) running_since = d.clock.now();
           if (it.price.value > rental.price.value * 1.01 + 1e-6)
-            return BootOutcome{State::failed, "the price rose from " + money(rental.price) + " to " + money(it.price) +
-                                                  " after renting", false, true, {}};
+            return BootOutcome{
+                State::failed,
+                "the price rose from " + money(rental.price) + " to " + money(it.price) + " after renting",
+                false,
+                true,
+                {}};
           std::vector<Endpoint> candidates;
           if (it.direct) candidates.push_back(*it.direct);
-          if (it.relay && (it.direct || d.clock.now() - *running_since >= kDirectGrace)) candidates.push_back(*it.relay);
+          if (it.relay && (it.direct || d.clock.now() - *running_since >= kDirectGrace))
+            candidates.push_back(*it.relay);
           if (!candidates.empty()) {
             auto checked = check_machine(d, rental, candidates, caller);
             if (!checked) return fail(std::move(checked).error());
             if (*checked) return **checked;
-            doing = "running; " + (rental.note.empty() ? std::string("SSH does not answer yet") : clean_line(rental.note, 160));
+            doing = "running; " + (rental.note.empty() ? std::string("SSH does not answer yet")
+                                                       : clean_line(rental.note, 160));
           } else {
             doing = "running; the SSH port is not mapped yet";
           }
           break;
         }
-        case BootVerdict::wait: break;
+        case BootVerdict::wait:
+          break;
       }
     } else if (d.clock.now() - began > std::chrono::minutes(2)) {
-      return BootOutcome{State::failed, "the marketplace does not know the instance any more", false, true, {}};
+      return BootOutcome{
+          State::failed, "the marketplace does not know the instance any more", false, true, {}};
     }
-    const double share = std::chrono::duration<double>(d.clock.now() - began) / std::chrono::duration<double>(d.settings.boot_limit);
+    const double share = std::chrono::duration<double>(d.clock.now() - began) /
+                         std::chrono::duration<double>(d.settings.boot_limit);
     caller.progress(std::min(0.99, share), "instance " + to_string(*rental.instance) + ": " + doing);
     if (d.clock.now() >= limit)
-      return BootOutcome{State::failed, "not ready within " +
-                                            hours(std::chrono::duration_cast<Hours>(d.settings.boot_limit)) + " (" + doing + ")",
-                         true, true, {}};
+      return BootOutcome{State::failed,
+                         "not ready within " +
+                             hours(std::chrono::duration_cast<Hours>(d.settings.boot_limit)) + " (" + doing +
+                             ")",
+                         true,
+                         true,
+                         {}};
     if (d.clock.now() >= caller.until) return BootOutcome{State::booting, doing, false, true, {}};
     if (!d.clock.sleep_for(d.settings.poll_every, caller.stop))
-      return fail({.code = Code::cancelled,
-                   .what = "stopped waiting for instance " + to_string(*rental.instance),
-                   .next_step = "it goes on booting and billing: call rent with the same quote_id, or destroy",
-                   .effect = Effect::happened});
+      return fail(
+          {.code = Code::cancelled,
+           .what = "stopped waiting for instance " + to_string(*rental.instance),
+           .next_step = "it goes on booting and billing: call rent with the same quote_id, or destroy",
+           .effect = Effect::happened});
   }
 }
 

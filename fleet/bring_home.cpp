@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "fleet/guard.h"
 #include "fleet/reach.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 
@@ -27,7 +28,8 @@ Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Ca
   sources[1].patterns = {"*.log", "*.log.[0-9]*"};
   sources[1].recursive = false;
   sources[1].local_folder = home.logs;
-  // What this rental brought before may be replaced by its newer state; anything else at home is kept beside it.
+  // What this rental brought before may be replaced by its newer state; anything else at home is kept beside
+  // it.
   auto last = d.ledger.last_receipt(rental.label);
   if (!last) return fail(std::move(last).error());
   if (*last)
@@ -39,17 +41,20 @@ Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Ca
   document["instance_id"] = rental.instance ? json(*rental.instance) : json(nullptr);
   document["label"] = rental.label;
   document["collected_at"] = to_iso8601(d.clock.now());
-  if (auto stored = d.ledger.add_receipt(rental.label, d.clock.now(), document); !stored) return fail(std::move(stored).error());
+  if (auto stored = d.ledger.add_receipt(rental.label, d.clock.now(), document); !stored)
+    return fail(std::move(stored).error());
   if (rental.instance) {
     const auto at = home.logs / ("receipt-" + to_string(*rental.instance) + ".json");
-    if (auto written = replace_file(at, document.dump(2, ' ', false, json::error_handler_t::replace) + "\n"); !written)
+    if (auto written = replace_file(at, document.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+        !written)
       return fail(std::move(written).error().during("writing the receipt"));
   }
   if (receipt->complete) {
-    rental.collected = d.clock.now();
-    if (auto written = d.ledger.update_rental(rental); !written) return fail(std::move(written).error());
+    if (auto written = amend(d, rental, [&](Rental& now) { now.collected = d.clock.now(); }); !written)
+      return fail(std::move(written).error());
   }
-  log_fact("collected label=", rental.label, " files=", receipt->files.size(), " complete=", receipt->complete);
+  log_fact("collected label=", rental.label, " files=", receipt->files.size(),
+           " complete=", receipt->complete);
   return receipt;
 }
 

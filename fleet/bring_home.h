@@ -11,7 +11,8 @@ struct HomeFolders {
 /// <project>/results and <project>/logs.
 HomeFolders home_folders(const Rental& rental);
 
-/// Collects /workspace/project/results and /workspace/*.log. The receipt is stored also when it is not complete.
+/// Collects /workspace/project/results and /workspace/*.log. The receipt is stored also when it is not
+/// complete.
 /// @error as reach() and Shell::collect
 Result<Receipt> bring_home(const Deps& d, Rental& rental, const Caller& caller);
 

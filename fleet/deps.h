@@ -17,7 +17,7 @@
 namespace vastgpu {
 
 struct FleetSettings {
-  std::filesystem::path state_folder;           ///< locks live here
+  std::filesystem::path state_folder;               ///< locks live here
   std::string api_url = "https://console.vast.ai";  ///< what the guard on the machine calls
   /// One limit for the whole boot. Shorter ones throw half-done image pulls away and never converge.
   Duration boot_limit = std::chrono::minutes(15);
@@ -35,7 +35,7 @@ struct Deps {
 /// How long a caller waits, how it stops us, and whom to tell. The work itself goes on in the next call.
 struct Caller {
   std::stop_token stop;
-  TimePoint until{};        ///< clock time
+  TimePoint until{};  ///< clock time
   ProgressFn progress = [](double, const std::string&) {};
 };
 

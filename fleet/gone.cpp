@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 namespace {
@@ -11,20 +12,38 @@ namespace {
 constexpr int kAbsencesNeeded = 2;
 constexpr auto kBetweenLooks = std::chrono::seconds(4);
 
+}  // namespace
+
 Result<bool> absent(const Deps& d, InstanceId id, std::stop_token stop) {
   auto list = d.market.instances(std::move(stop));
   if (!list) return fail(std::move(list).error().during("reading back whether it is gone"));
   return std::ranges::none_of(*list, [&](const Instance& i) { return i.id == id; });
 }
 
-}  // namespace
+Result<bool> was_asked_for(const Deps& d, const Rental& rental) {
+  return d.ledger.events(rental.label).map([](const std::vector<LedgerEvent>& events) {
+    return std::ranges::any_of(events, [](const LedgerEvent& e) {
+      return e.kind == "destroy" &&
+             read_field<std::string>(e.detail, "why").value_or("").starts_with(kAskedFor);
+    });
+  });
+}
 
 Result<void> note_gone(const Deps& d, Rental& rental, const std::string& how) {
-  return step(rental, Event::seen_gone)
-      .and_then([&] {
-        rental.ended = d.clock.now();
-        return d.ledger.update_rental(rental);
-      })
+  auto stored = d.ledger.change_rental(rental.label, [&](Rental& now) -> Result<void> {
+    if (now.instance != rental.instance)  // its create was answered while we looked at an older list
+      return fail({.code = Code::wrong_state,
+                   .what = "rental " + rental.label + " has a contract after all",
+                   .next_step = "call list"});
+    now.ended = d.clock.now();
+    return step(now, Event::seen_gone);
+  });
+  if (!stored) {
+    (void)refresh(d, rental);
+    return fail(std::move(stored).error());
+  }
+  rental = *std::move(stored);
+  return Result<void>()
       .and_then([&] {
         return d.ledger.add_event({d.clock.now(), "gone", rental.label, {{"how", how}}});
       })
@@ -37,11 +56,15 @@ Result<void> note_gone(const Deps& d, Rental& rental, const std::string& how) {
 Result<bool> make_gone(const Deps& d, Rental& rental, const std::string& why, const Caller& caller) {
   if (rental.status == Status::destroyed || rental.status == Status::refused) return true;
   const bool asked_before = rental.status == Status::destroying;
-  if (auto stepped = step(rental, Event::destroy_asked); !stepped) return fail(std::move(stepped).error());
-  auto noted = d.ledger.update_rental(rental).and_then([&] {
-    return d.ledger.add_event({d.clock.now(), "destroy", rental.label,
-                               {{"why", why}, {"instance_id", rental.instance ? json(*rental.instance) : json(nullptr)}}});
+  auto noted = advance(d, rental, Event::destroy_asked).and_then([&] {
+    return d.ledger.add_event(
+        {d.clock.now(),
+         "destroy",
+         rental.label,
+         {{"why", why}, {"instance_id", rental.instance ? json(*rental.instance) : json(nullptr)}}});
   });
+  if (!noted && (rental.status == Status::destroyed || rental.status == Status::refused))
+    return true;  // another call was faster
   if (!noted) return fail(std::move(noted).error().during("recording the destroy"));
   if (!rental.instance) return false;  // its create is not settled: reconcile finds the label
 
@@ -66,7 +89,8 @@ Result<bool> make_gone(const Deps& d, Rental& rental, const std::string& why, co
     if (d.clock.now() >= caller.until && absences == 0) return false;
     if (!d.clock.sleep_for(kBetweenLooks, caller.stop)) return false;
   }
-  if (auto written = note_gone(d, rental, why); !written) return fail(std::move(written).error());
+  if (auto written = note_gone(d, rental, why); !written && rental.status != Status::destroyed)
+    return fail(std::move(written).error());
   return true;
 }
 

@@ -7,15 +7,15 @@
 namespace vastgpu {
 namespace {
 
-// @API@, @END@ and @GRACE@ are replaced. Kept short: the marketplace takes 4048 bytes for everything.
+// @API@, @END@, @LEFT@ and @GRACE@ are replaced. Kept short: the marketplace takes 4048 bytes for everything.
 constexpr std::string_view kOnstart = R"(mkdir -p /workspace/project/results /workspace/.vast-gpu
 touch /root/.no_auto_tmux
 for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$k" 2>/dev/null | sed 's/^/vast-gpu host key: /'; done
 cd /workspace/.vast-gpu
-[ -s lease ] || { echo @END@ >lease.new && mv lease.new lease; }
+[ -s lease ] || { e=$(($(date +%s) + @LEFT@)); [ $e -lt @END@ ] || e=@END@; echo $e >lease.new && mv lease.new lease; }
 cat >guard.sh <<'GUARD'
 cd /workspace/.vast-gpu || exit 1
-url=@API@/api/v0/instances/$CONTAINER_ID/
+url=@API@'/api/v0/instances/'$CONTAINER_ID/
 stop_me() {
   body='{"state":"stopped"}'
   if command -v curl >/dev/null; then
@@ -52,14 +52,20 @@ std::string replaced(std::string s, std::string_view what, const std::string& wi
 
 }  // namespace
 
-std::string onstart_script(const std::string& api_url, TimePoint lease_end) {
-  const std::string grace = std::to_string(std::chrono::seconds(kGuardGrace).count());
-  return replaced(replaced(replaced(std::string(kOnstart), "@API@", api_url), "@GRACE@", grace), "@END@",
-                  std::string(trim(lease_text(lease_end))));
+std::string onstart_script(const std::string& api_url, TimePoint lease_end, TimePoint now) {
+  const auto seconds = [](Duration d) {
+    return std::to_string(std::chrono::floor<std::chrono::seconds>(d).count());
+  };
+  std::string s(kOnstart);
+  s = replaced(std::move(s), "@API@", shell_quote(api_url));
+  s = replaced(std::move(s), "@GRACE@", seconds(kGuardGrace));
+  s = replaced(std::move(s), "@LEFT@", seconds(lease_end - now));
+  return replaced(std::move(s), "@END@", std::string(trim(lease_text(lease_end))));
 }
 
 std::string lease_text(TimePoint lease_end) {
-  return std::to_string(std::chrono::floor<std::chrono::seconds>(lease_end).time_since_epoch().count()) + "\n";
+  return std::to_string(std::chrono::floor<std::chrono::seconds>(lease_end).time_since_epoch().count()) +
+         "\n";
 }
 
 }  // namespace vastgpu

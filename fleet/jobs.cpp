@@ -13,57 +13,75 @@ namespace vastgpu {
 namespace {
 
 constexpr auto kStale = std::chrono::minutes(3);  // the heartbeat comes every 15 s
-constexpr std::string_view kMark = "@@vast-gpu ";  // separates the parts of one look
 
-std::string job_folder(const std::string& experiment) { return std::string(kRemoteHome) + "/jobs/" + experiment; }
+std::string job_folder(const std::string& experiment) {
+  return std::string(kRemoteHome) + "/jobs/" + experiment;
+}
 
-/// Runs inside screen. tee keeps the log visible in the screen session, as other tools expect it.
+/// Where the parts of a script find their experiment. A plain name needs no quotes.
+std::string names(const std::string& experiment) {
+  std::string pattern;  // of its line in the list of screen sessions: a dot means a dot
+  for (const char c : experiment) pattern += c == '.' ? std::string("[.]") : std::string(1, c);
+  return "e=" + experiment + " f=" + job_folder(experiment) + " log=" + log_path(experiment) +
+         "\nsession() { screen -ls 2>/dev/null | sed -n 's/^[[:space:]]*\\([0-9][0-9]*[.]" + pattern +
+         "\\)[[:space:]].*/\\1/p'; }\n";
+}
+
+/// Runs inside screen. tee keeps the log visible in the screen session, as other tools expect it. The command
+/// is handed to eval, so that a mistake in it is an exit code and a line in the log, not the end of this
+/// script.
 std::string run_script(const JobRequest& r) {
-  const std::string folder = job_folder(r.experiment);
-  std::string s = "cd /workspace/project || exit 1\n";
+  std::string s = names(r.experiment) + "cd /workspace/project || exit 1\n";
   if (!r.gpus.empty()) s += "export CUDA_VISIBLE_DEVICES=" + shell_quote(r.gpus) + "\n";
-  s += "export PYTHONUNBUFFERED=1\n"
-       "echo $$ >" + folder + "/pid\n"
-       "( while kill -0 $$ 2>/dev/null; do date +%s >" + folder + "/heartbeat.new && mv " + folder + "/heartbeat.new " + folder +
-       "/heartbeat; sleep 15; done ) &\n"
-       "beat=$!\n"
-       "( " + r.command + "\n) 2>&1 | tee -a " + log_path(r.experiment) + "\n"
-       "code=${PIPESTATUS[0]}\n"
-       "kill $beat 2>/dev/null\n"
-       "date +%s >" + folder + "/ended\n"
-       "echo $code >" + folder + "/exit.new && mv " + folder + "/exit.new " + folder + "/exit\n";
-  return s;
+  return s + "command=" + shell_quote(r.command) + R"sh(
+export PYTHONUNBUFFERED=1
+echo $$ >$f/pid
+( while kill -0 $$ 2>/dev/null; do date +%s >$f/heartbeat.new && mv $f/heartbeat.new $f/heartbeat; sleep 15; done ) &
+beat=$!
+( unset e f log beat; eval "$command" ) 2>&1 | tee -a $log
+code=${PIPESTATUS[0]}
+kill $beat 2>/dev/null
+date +%s >$f/ended
+echo $code >$f/exit.new && mv $f/exit.new $f/exit
+)sh";
 }
 
-/// Starts at most once per command: the folder with its command file is made atomically before screen starts.
-std::string start_script(const std::string& experiment, const std::string& fingerprint) {
-  const std::string folder = job_folder(experiment);
-  return "f=" + folder + "; mkdir -p $f || exit 1\n"
-         "exec 9>$f/lock; flock 9 2>/dev/null\n"
-         "if [ -e $f/started ] && [ ! -e $f/exit ] && screen -ls 2>/dev/null | grep -q '[0-9][.]" + experiment + "[[:space:]]'; then\n"
-         "  [ \"$(cat $f/started)\" = " + fingerprint + " ] && echo already || echo other; exit 0\n"
-         "fi\n"
-         "[ -e $f/exit ] && [ -e " + log_path(experiment) + " ] && mv " + log_path(experiment) + " " + log_path(experiment) + ".$(date +%s)\n"
-         "rm -f $f/exit $f/ended $f/heartbeat\n"
-         "mv $f/run.next $f/run.sh && echo " + fingerprint + " >$f/started\n"
-         "touch " + log_path(experiment) + "\n"
-         "screen -dmS " + experiment + " bash -l $f/run.sh 9>&- && echo started\n";
+/// Starts at most once: `started` holds what was started and for which call. `turn` tells the calls apart, so
+/// that a repeated call that lost its answer finds its own mark even when the job is over by now.
+std::string start_script(const std::string& experiment, const std::string& fingerprint,
+                         const std::string& turn) {
+  return names(experiment) + "what=" + fingerprint + " turn=" + turn + R"sh(
+mkdir -p $f || exit 1
+exec 9>$f/lock; flock 9 2>/dev/null
+was=$(cat $f/started 2>/dev/null)
+[ "$was" = "$what-$turn" ] && { echo already; exit 0; }
+if [ -n "$was" ] && [ ! -e $f/exit ] && [ -n "$(session)" ]; then
+  case $was in $what-*) echo already;; *) echo other;; esac
+  exit 0
+fi
+[ -e $f/exit ] && [ -e $log ] && mv $log $log.$(date +%s)
+rm -f $f/exit $f/ended $f/heartbeat $f/pid
+touch $log
+mv $f/run.next $f/run.sh && echo $what-$turn >$f/started || exit 1
+screen -dmS $e bash -l $f/run.sh 9>&- && echo started || { rm -f $f/started; exit 1; }
+)sh";
 }
 
-std::string look_script(const std::vector<Job>& jobs, int lines) {
-  std::string s = "mark() { echo; echo \"" + std::string(kMark) + "$*\"; }\n"
-                  "mark screens; screen -ls 2>/dev/null\n"
-                  "mark gpu; nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null\n"
-                  "mark disk; df -kP /workspace 2>/dev/null | tail -n 1; du -sk /workspace 2>/dev/null\n"
-                  "mark guard; cat " + std::string(kGuardFile) + " 2>/dev/null\n"
-                  "mark now; date +%s\n";
-  for (const Job& job : jobs) {
-    const std::string folder = job_folder(job.experiment);
-    s += "mark job " + job.experiment + "\n"
-         "echo \"exit=$(cat " + folder + "/exit 2>/dev/null) beat=$(cat " + folder + "/heartbeat 2>/dev/null) ended=$(cat " + folder +
-         "/ended 2>/dev/null) size=$(stat -c %s " + log_path(job.experiment) + " 2>/dev/null)\"\n"
-         "tail -n " + std::to_string(lines) + " " + log_path(job.experiment) + " 2>/dev/null | tail -c 24000\n";
-  }
+/// `mark` is new for every look: a log cannot imitate it and speak for another job.
+std::string look_script(const std::vector<Job>& jobs, int lines, const std::string& mark) {
+  std::string s = "mark() { echo; echo \"" + mark + "$*\"; }\nguard=" + kGuardFile + R"sh(
+mark screens; screen -ls 2>/dev/null
+mark gpu; nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null
+mark disk; df -kP /workspace 2>/dev/null | tail -n 1; du -sk /workspace 2>/dev/null
+mark guard; cat $guard 2>/dev/null
+mark now; date +%s
+part() { cat $f/$1 2>/dev/null; }
+)sh";
+  for (const Job& job : jobs)
+    s += names(job.experiment) + R"sh(mark job $e
+echo "exit=$(part exit) beat=$(part heartbeat) ended=$(part ended) size=$(stat -c %s $log 2>/dev/null)"
+tail -n )sh" +
+         std::to_string(lines) + " $log 2>/dev/null | tail -c 24000\n";
   return s + "mark end\n";
 }
 
@@ -99,12 +117,14 @@ std::string gpu_words(const std::string& csv) {
     const auto parts = split(line, ',');
     if (parts.size() < 4) continue;
     words.push_back(clean_line(parts[0], 60) + ": " + clean_line(parts[1], 8) + " % busy, " +
-                    fixed(std::atof(parts[2].c_str()) / 1024, 1) + " of " + fixed(std::atof(parts[3].c_str()) / 1024, 1) + " GiB");
+                    fixed(std::atof(parts[2].c_str()) / 1024, 1) + " of " +
+                    fixed(std::atof(parts[3].c_str()) / 1024, 1) + " GiB");
   }
   return join(words, "; ");
 }
 
-void read_job(JobLook& look, const std::string& body, std::optional<TimePoint> machine_now) {
+/// `body`: what the machine said about this job; empty when its answer was cut before it.
+void read_job(JobLook& look, const std::string& body, std::optional<TimePoint> machine_now, TimePoint now) {
   const auto first_end = body.find('\n');
   const std::string facts = body.substr(0, first_end);
   look.log = first_end == std::string::npos ? "" : without_redraws(body.substr(first_end + 1));
@@ -116,11 +136,14 @@ void read_job(JobLook& look, const std::string& body, std::optional<TimePoint> m
     look.job.state = *exit_code == 0 ? JobState::finished : JobState::failed;
     look.job.exit_code = static_cast<int>(*exit_code);
     if (const auto ended = number_after(facts, "ended=")) look.job.ended = at_seconds(*ended);
-  } else if (look.screen_alive) {
-    look.job.state = JobState::running;
-  } else if (look.heartbeat_age && *look.heartbeat_age > kStale) {
-    look.job.state = JobState::lost;  // no screen, no exit code, no heartbeat: the container was restarted under it
+    return;
   }
+  const bool open = look.job.state == JobState::starting || look.job.state == JobState::running;
+  if (look.screen_alive)
+    look.job.state = JobState::running;
+  else if (open && !facts.empty() && look.heartbeat_age.value_or(now - look.job.started) > kStale)
+    look.job.state =
+        JobState::lost;  // no screen, no exit code, no heartbeat: the container was restarted under it
 }
 
 }  // namespace
@@ -133,27 +156,48 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
                  .what = "experiment '" + clean_line(request.experiment, 80) + "' is not a plain name",
                  .next_step = "use letters, digits, dots, dashes and underscores, at most 64"});
   if (request.command.empty() || request.command.find('\n') != std::string::npos)
-    return fail({.code = Code::invalid_argument, .what = "command must be one line", .next_step = "put several steps into a script of the project"});
+    return fail({.code = Code::invalid_argument,
+                 .what = "command must be one line",
+                 .next_step = "put several steps into a script of the project"});
+  if (rental.status != Status::ready)
+    return fail({.code = Code::wrong_state,
+                 .what = "instance " + (rental.instance ? to_string(*rental.instance) : rental.label) +
+                         " is " + to_string(rental.status),
+                 .next_step = "call list to see where it stands"});
   auto shell = reach(d, rental, caller.stop);
   if (!shell) return fail(std::move(shell).error());
+  auto known = d.ledger.jobs(rental.label);
+  if (!known) return fail(std::move(known).error());
+  const auto before = std::ranges::find(*known, request.experiment, &Job::experiment);
 
   const std::string script = run_script(request);
   const std::string fingerprint = sha256_hex(script).substr(0, 16);
-  Job job{rental.label, request.experiment, request.command, request.auto_destroy, JobState::starting, {}, d.clock.now(), {}};
+  Job job{rental.label,       request.experiment,
+          request.command,    request.auto_destroy,
+          JobState::starting, {},
+          d.clock.now(),      {}};
+  // The last call never learned what became of it: this is the same turn.
+  if (before != known->end() && before->state == JobState::starting && before->command == job.command)
+    job.started = before->started;
   if (auto noted = d.ledger.put_job(job); !noted) return fail(std::move(noted).error());
   auto sent = (*shell)->put(job_folder(request.experiment) + "/run.next", script, 0755, caller.stop);
   if (!sent) return fail(std::move(sent).error().during("sending the job"));
-  auto started = (*shell)->exec(start_script(request.experiment, fingerprint), {}, caller.stop);
+  const std::string turn = std::to_string(job.started.time_since_epoch().count());
+  auto started = (*shell)->exec(start_script(request.experiment, fingerprint, turn), {}, caller.stop);
   if (!started) return fail(std::move(started).error().during("starting the job"));
   const std::string_view word = trim(started->out);
-  if (word == "other")
+  if (word == "other") {
+    if (before != known->end())
+      if (auto restored = d.ledger.put_job(*before); !restored) return fail(std::move(restored).error());
     return fail({.code = Code::wrong_state,
                  .what = "another command is running as " + request.experiment,
                  .next_step = "wait for it (monitor), or choose another experiment name"});
+  }
   if (word != "started" && word != "already")
     return fail({.code = Code::unavailable,
                  .what = "screen did not start the job: " + clean_line(started->err + started->out, 300),
                  .next_step = "is screen installed? call setup, then run again"});
+  if (word == "already" && before != known->end()) job.started = before->started;
   job.state = JobState::running;
   if (auto noted = d.ledger.put_job(job); !noted) return fail(std::move(noted).error());
   log_fact("job label=", rental.label, " experiment=", job.experiment, " ", std::string(word));
@@ -161,55 +205,84 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
 }
 
 Result<void> stop_job(Shell& shell, const std::string& experiment, std::stop_token stop) {
-  const std::string folder = job_folder(experiment);
-  // The whole session of the job, leader included; an exit code of 143 is written here since its shell is gone by then.
-  const std::string script =
-      "pid=$(cat " + folder + "/pid 2>/dev/null); s=$(ps -o sid= -p \"${pid:-0}\" 2>/dev/null | tr -d ' ')\n"
-      "[ -n \"$s\" ] && pkill -TERM -s $s\n"
-      "i=0; while [ -n \"$s\" ] && pgrep -s $s >/dev/null && [ $i -lt 100 ]; do i=$((i+1)); /bin/sleep 0.1; done\n"
-      "[ -n \"$s\" ] && pkill -KILL -s $s\n"
-      "screen -S " + experiment + " -X quit >/dev/null 2>&1\n"
-      "[ -e " + folder + "/exit ] || { date +%s >" + folder + "/ended; echo 143 >" + folder + "/exit; }\n"
-      "screen -ls 2>/dev/null | grep -q '[0-9][.]" + experiment + "[[:space:]]' && exit 1 || exit 0\n";
+  // The whole session of the job, leader included; an exit code of 143 is written here since its shell is
+  // gone by then. screen takes the start of a name for the name, so it is told the whole "pid.name".
+  const std::string script = names(experiment) + R"sh(
+pid=$(cat $f/pid 2>/dev/null); s=$(ps -o sid= -p "${pid:-0}" 2>/dev/null | tr -d ' ')
+[ -n "$s" ] && pkill -TERM -s $s
+i=0; while [ -n "$s" ] && pgrep -s $s >/dev/null && [ $i -lt 100 ]; do i=$((i+1)); /bin/sleep 0.1; done
+[ -n "$s" ] && pkill -KILL -s $s
+for one in $(session); do screen -S $one -X quit >/dev/null 2>&1; done
+[ -e $f/exit ] || { date +%s >$f/ended; echo 143 >$f/exit; }
+[ -z "$(session)" ]
+)sh";
   auto done = shell.exec(script, {}, std::move(stop));
   if (!done) return fail(std::move(done).error().during("stopping experiment " + experiment));
   if (done->exit_code != 0)
-    return fail({.code = Code::unavailable, .what = "experiment " + experiment + " could not be stopped", .next_step = "try again"});
+    return fail({.code = Code::unavailable,
+                 .what = "experiment " + experiment + " could not be stopped",
+                 .next_step = "try again"});
   return {};
 }
 
-Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines, std::stop_token stop) {
+Result<void> stop_screens(Shell& shell, std::stop_token stop) {
+  auto done = shell.exec(R"sh(
+list() { screen -ls 2>/dev/null | sed -n 's/^[[:space:]]*\([0-9][0-9]*\)[.].*/\1/p'; }
+for one in $(list); do screen -S $one -X quit >/dev/null 2>&1; done
+i=0; while [ -n "$(list)" ] && [ $i -lt 50 ]; do i=$((i+1)); /bin/sleep 0.1; done
+[ -z "$(list)" ]
+)sh",
+                         {}, std::move(stop));
+  if (!done) return fail(std::move(done).error().during("stopping screen sessions"));
+  if (done->exit_code != 0)
+    return fail({.code = Code::unavailable,
+                 .what = "a screen session could not be stopped",
+                 .next_step = "try again"});
+  return {};
+}
+
+Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines,
+                            std::stop_token stop) {
   auto jobs = d.ledger.jobs(rental.label);
   if (!jobs) return fail(std::move(jobs).error());
-  auto answer = shell.exec(look_script(*jobs, std::clamp(lines, 0, 500)), {}, stop);
+  const std::string mark = "@@vast-gpu-" + random_hex(8) + " ";
+  const TimePoint asked = d.clock.now();
+  auto answer = shell.exec(look_script(*jobs, std::clamp(lines, 0, 500), mark), {}, stop);
+  const TimePoint answered = d.clock.now();
   if (!answer) return fail(std::move(answer).error().during("looking at the machine"));
 
-  // Parts by mark. A log line that imitates a mark can only confuse the display of its own job.
   std::map<std::string, std::string> parts;
-  const std::string separator = "\n" + std::string(kMark);
+  const std::string separator = "\n" + mark;
   for (std::size_t at = answer->out.find(separator); at != std::string::npos;) {
     const std::size_t name_from = at + separator.size();
     const std::size_t name_to = answer->out.find('\n', name_from);
     if (name_to == std::string::npos) break;
     const std::size_t following = answer->out.find(separator, name_to);
-    parts.try_emplace(answer->out.substr(name_from, name_to - name_from),
-                      answer->out.substr(name_to + 1, following == std::string::npos ? std::string::npos : following - name_to - 1));
+    parts.try_emplace(
+        answer->out.substr(name_from, name_to - name_from),
+        answer->out.substr(name_to + 1,
+                           following == std::string::npos ? std::string::npos : following - name_to - 1));
     at = following;
   }
 
   MachineLook look;
   look.gpu = gpu_words(parts["gpu"]);
   std::optional<TimePoint> now;
-  if (const auto s = number_after("=" + parts["now"], "=")) now = at_seconds(*s);
+  Duration skew{};
+  if (const auto s = number_after("=" + parts["now"], "=")) {
+    now = at_seconds(*s);
+    skew = clock_skew(*now, asked, answered);
+  }
   if (const auto used = split(parts["disk"], '\n'); used.size() > 1)
-    look.disk = fixed(std::atof(used[1].c_str()) * 1024 / 1e9, 2) + " of " + fixed(rental.disk.value, 0) + " GB used";
+    look.disk =
+        fixed(std::atof(used[1].c_str()) * 1024 / 1e9, 2) + " of " + fixed(rental.disk.value, 0) + " GB used";
   {
     std::istringstream guard(parts["guard"]);
     std::int64_t seen = 0, end = 0;
     std::string key;
     if (guard >> seen >> end >> key) {
-      look.guard_seen = at_seconds(seen);
-      look.guard_end = at_seconds(end);
+      look.guard_seen = at_seconds(seen) - skew;
+      look.guard_end = at_seconds(end) - skew;
       look.guard_has_key = key == "key";
     }
   }
@@ -225,7 +298,7 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
     const Job before = job;
     one.job = std::move(job);
     one.screen_alive = std::erase(sessions, one.job.experiment) > 0;
-    read_job(one, parts["job " + one.job.experiment], now);
+    read_job(one, parts["job " + one.job.experiment], now, answered);
     if (one.job.state != before.state || one.job.exit_code != before.exit_code)
       if (auto noted = d.ledger.put_job(one.job); !noted) return fail(std::move(noted).error());
     look.jobs.push_back(std::move(one));

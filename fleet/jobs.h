@@ -7,9 +7,9 @@
 namespace vastgpu {
 
 struct JobRequest {
-  std::string command;          ///< one shell line, run in /workspace/project by bash
-  std::string experiment;       ///< plain name
-  std::string gpus;             ///< CUDA_VISIBLE_DEVICES; empty: all
+  std::string command;     ///< one shell line, run in /workspace/project by bash
+  std::string experiment;  ///< plain name
+  std::string gpus;        ///< CUDA_VISIBLE_DEVICES; empty: all
   bool auto_destroy = true;
 };
 
@@ -20,27 +20,32 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
 
 /// What one look at the machine shows. One round trip.
 struct JobLook {
-  Job job;                         ///< state updated from the machine
+  Job job;  ///< state updated from the machine
   bool screen_alive = false;
   std::optional<Duration> heartbeat_age;
-  std::uint64_t log_size = 0;      ///< bytes
-  std::string log;                 ///< new lines since the offset asked for, or the tail; cleaned
+  std::uint64_t log_size = 0;  ///< bytes
+  std::string log;             ///< new lines since the offset asked for, or the tail; cleaned
 };
 struct MachineLook {
   std::vector<JobLook> jobs;
   std::vector<std::string> foreign_screens;  ///< sessions that we did not start
-  std::string gpu;                 ///< "RTX 4090: 87 % busy, 17.2 of 24.0 GiB" per GPU
-  std::string disk;                ///< "11.3 of 40.0 GB used"
-  std::optional<TimePoint> guard_seen;  ///< when the guard on the machine last reported, by the machine's clock
-  std::optional<TimePoint> guard_end;   ///< the lease end that it holds
+  std::string gpu;                           ///< "RTX 4090: 87 % busy, 17.2 of 24.0 GiB" per GPU
+  std::string disk;                          ///< "11.3 of 40.0 GB used"
+  std::optional<TimePoint> guard_seen;       ///< when the guard on the machine last reported, in our time
+  std::optional<TimePoint> guard_end;        ///< the lease end that it holds
   bool guard_has_key = false;
 };
 
 /// `lines` of the log of each job; jobs whose state changed are written to the ledger.
-Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines, std::stop_token stop);
+Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines,
+                            std::stop_token stop);
 
-/// Ends one experiment: its processes are asked to stop, killed after ten seconds, and its files stand still after that.
+/// Ends one experiment: its processes are asked to stop, killed after ten seconds, and its files stand still
+/// after that.
 Result<void> stop_job(Shell& shell, const std::string& experiment, std::stop_token stop);
+
+/// Ends every screen session that is left, whoever started it.
+Result<void> stop_screens(Shell& shell, std::stop_token stop);
 
 std::string log_path(const std::string& experiment);
 

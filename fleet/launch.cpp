@@ -7,6 +7,7 @@
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "fleet/reconcile.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 namespace {
@@ -18,10 +19,13 @@ std::string attempt_id(const std::string& quote_id, int attempt) {
   return attempt == 1 ? quote_id : quote_id + "." + std::to_string(attempt);
 }
 
+// An attempt's own id leads to its quote: there is one lock and one row of stand-ins for all of them.
+std::string first_id(const std::string& quote_id) { return quote_id.substr(0, quote_id.find('.')); }
+
 struct Attempt {
-  Quote quote;                    ///< priced for this attempt's machine
+  Quote quote;  ///< priced for this attempt's machine
   int number = 1;
-  std::optional<Rental> rental;   ///< when it was begun already
+  std::optional<Rental> rental;  ///< when it was begun already
 };
 
 std::vector<json> stand_ins(const Quote& quote) {
@@ -35,6 +39,9 @@ Result<std::optional<Quote>> next_quote(const Deps& d, const Quote& first, int a
   const auto others = stand_ins(first);
   const auto index = static_cast<std::size_t>(attempt - 2);
   if (index >= others.size()) return std::nullopt;
+  auto stored_before = d.ledger.quote(attempt_id(first.id, attempt));  // a call that ended early has made it
+  if (!stored_before) return fail(std::move(stored_before).error());
+  if (*stored_before) return **std::move(stored_before);
   const json& other = others[index];
   Quote q = first;  // same worst case, lease, image and disk: what was approved
   q.id = attempt_id(first.id, attempt);
@@ -48,8 +55,8 @@ Result<std::optional<Quote>> next_quote(const Deps& d, const Quote& first, int a
   return q;
 }
 
-/// The newest attempt that was begun, or the first one. An attempt whose offer was gone before anything was sent
-/// leaves no rental, so all of them are looked at.
+/// The newest attempt that was begun, or the first one. An attempt whose offer was gone before anything was
+/// sent leaves no rental, so all of them are looked at.
 Result<Attempt> current_attempt(const Deps& d, const Quote& first) {
   Attempt current{first, 1, std::nullopt};
   const int attempts = 1 + static_cast<int>(stand_ins(first).size());
@@ -64,8 +71,8 @@ Result<Attempt> current_attempt(const Deps& d, const Quote& first) {
   return current;
 }
 
-/// The market as quoted? One look before money moves. Offer ids are short-lived and the same box may be listed under a
-/// new one, so the machine is looked up, and the id that is rentable now comes back.
+/// The market as quoted? One look before money moves. Offer ids are short-lived and the same box may be
+/// listed under a new one, so the machine is looked up, and the id that is rentable now comes back.
 Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token stop) {
   OfferQuery q;
   q.machine = quote.machine;
@@ -93,25 +100,27 @@ Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token s
                .next_step = "call provision for fresh quotes"});
 }
 
-Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest& request, std::stop_token stop) {
+Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest& request,
+                         std::stop_token stop) {
   if (request.max_usd && quote.worst_case > *request.max_usd)
     return fail({.code = Code::over_budget,
-                 .what = "this rental can cost up to " + money(quote.worst_case) + ", the limit of this call is " +
-                         money(*request.max_usd),
+                 .what = "this rental can cost up to " + money(quote.worst_case) +
+                         ", the limit of this call is " + money(*request.max_usd),
                  .next_step = "raise max_usd, or pick a cheaper quote"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
   // At zero credit the marketplace stops everything and deletes it later: work would be lost.
   if (account->credit < quote.worst_case)
     return fail({.code = Code::over_budget,
-                 .what = "the account has " + money(account->credit) + " of credit, the rental can cost up to " +
-                         money(quote.worst_case) + " (estimated " + money(quote.estimate) + ")",
+                 .what = "the account has " + money(account->credit) +
+                         " of credit, the rental can cost up to " + money(quote.worst_case) + " (estimated " +
+                         money(quote.estimate) + ")",
                  .next_step = "add credit on the marketplace's billing page, or pick a cheaper quote"});
   return {};
 }
 
-/// Machines must accept our key from the start: keys are copied at creation. A team account cannot hold one; then the
-/// key attached to the instance has to do.
+/// Machines must accept our key from the start: keys are copied at creation. A team account cannot hold one;
+/// then the key attached to the instance has to do.
 void register_key(const Deps& d, const std::string& public_key, std::stop_token stop) {
   auto keys = d.market.account_keys(stop);
   const auto same = [&](const SshKey& k) {
@@ -145,15 +154,18 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
   return r;
 }
 
-/// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it `refused`; of
-/// effect unknown it stays `renting` and reconcile settles it.
+/// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it
+/// `refused`; of effect unknown it stays `renting` and reconcile settles it.
 Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request, std::stop_token stop) {
   IntentLimits limits;
   limits.project_budget = request.budget;
   // On disk before on the wire: after a crash, the label tells which contract may be ours.
   if (auto noted = d.ledger.open_intent(rental, limits); !noted) return noted;
-  auto event = d.ledger.add_event({d.clock.now(), "rent", rental.label,
-                                   {{"offer_id", rental.offer}, {"usd_per_hour", rental.price}, {"worst_case_usd", rental.worst_case}}});
+  auto event = d.ledger.add_event(
+      {d.clock.now(),
+       "rent",
+       rental.label,
+       {{"offer_id", rental.offer}, {"usd_per_hour", rental.price}, {"worst_case_usd", rental.worst_case}}});
   if (!event) return event;
 
   RentRequest ask;
@@ -161,23 +173,32 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.image = rental.image;
   ask.disk = rental.disk;
   ask.label = rental.label;
-  ask.onstart = onstart_script(d.settings.api_url, rental.lease_end);
+  ask.onstart = onstart_script(d.settings.api_url, rental.lease_end, d.clock.now());
   if (rental.interruptible) ask.bid = rental.price;
   auto answer = d.market.rent(ask, std::move(stop));
   if (!answer) {
     Error e = std::move(answer).error();
-    rental.note = e.what;
-    if (e.effect == Effect::none) {
-      if (auto stepped = step(rental, Event::rent_refused); !stepped) return stepped;
-      rental.ended = d.clock.now();
-    }
-    if (auto written = d.ledger.update_rental(rental); !written) return written;
+    auto written = e.effect == Effect::none ? advance(d, rental, Event::rent_refused,
+                                                      [&](Rental& now) {
+                                                        now.note = e.what;
+                                                        now.ended = d.clock.now();
+                                                      })
+                                            : amend(d, rental, [&](Rental& now) { now.note = e.what; });
+    if (!written && written.error().code != Code::wrong_state) return written;
     return fail(std::move(e).during("renting offer " + to_string(rental.offer)));
   }
-  rental.instance = answer->contract;
-  if (auto stepped = step(rental, Event::rent_accepted); !stepped) return stepped;
-  log_fact("rented label=", rental.label, " instance=", answer->contract.value, " offer=", rental.offer.value);
-  return d.ledger.update_rental(rental);
+  log_fact("rented label=", rental.label, " instance=", answer->contract.value,
+           " offer=", rental.offer.value);
+  auto written = advance(d, rental, Event::rent_accepted, [&](Rental& now) {
+    now.instance = answer->contract;
+    now.ended.reset();
+  });
+  if (written || rental.instance == answer->contract)
+    return {};  // reconcile of another call may have been faster
+  Error e = std::move(written).error().during("noting the new contract " + to_string(answer->contract));
+  e.effect = Effect::happened;
+  e.next_step = "it bills: call rent with the same quote_id, its label will be found";
+  return fail(std::move(e));
 }
 
 /// A create without an answer: the label decides. True once the contract is known.
@@ -204,7 +225,7 @@ Error taken(const std::vector<std::string>& given_up) {
 }  // namespace
 
 Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const Caller& caller) {
-  auto first = d.ledger.quote(request.quote_id);
+  auto first = d.ledger.quote(first_id(request.quote_id));
   if (!first) return fail(std::move(first).error());
   if (!*first)
     return fail({.code = Code::not_found,
@@ -221,12 +242,21 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
   std::string public_key;
   for (;;) {
     // 1. Go on with what was begun, or begin.
-    if (attempt->rental && (attempt->rental->status == Status::refused || attempt->rental->status == Status::destroyed)) {
+    if (attempt->rental &&
+        (attempt->rental->status == Status::refused || attempt->rental->status == Status::destroyed)) {
       if (!attempt->rental->note.empty() || attempt->rental->status == Status::refused)
-        out.given_up.push_back(attempt->quote.gpu_name + " (machine " + to_string(attempt->quote.machine) + "): " + attempt->rental->note);
+        out.given_up.push_back(attempt->quote.gpu_name + " (machine " + to_string(attempt->quote.machine) +
+                               "): " + attempt->rental->note);
       if (attempt->rental->status == Status::destroyed && attempt->rental->ready)
         return fail({.code = Code::wrong_state,
-                     .what = "quote " + request.quote_id + " was used: its instance " + to_string(*attempt->rental->instance) + " is destroyed",
+                     .what = "quote " + request.quote_id + " was used: its instance " +
+                             to_string(*attempt->rental->instance) + " is destroyed",
+                     .next_step = "call provision for a fresh quote"});
+      auto asked_for = was_asked_for(d, *attempt->rental);
+      if (!asked_for) return fail(std::move(asked_for).error());
+      if (*asked_for)  // nobody wants another one in its place
+        return fail({.code = Code::wrong_state,
+                     .what = "the rental of quote " + first_id(request.quote_id) + " was ended by destroy",
                      .next_step = "call provision for a fresh quote"});
       auto other = next_quote(d, **first, attempt->number + 1);
       if (!other) return fail(std::move(other).error());
@@ -234,24 +264,36 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       attempt = Attempt{**other, attempt->number + 1, std::nullopt};
     }
     if (!attempt->rental) {
-      if (attempt->number == 1 && d.clock.now() > (*first)->expires)
-        return fail({.code = Code::wrong_state,
-                     .what = "quote " + request.quote_id + " expired at " + to_iso8601((*first)->expires),
-                     .next_step = "call provision for a fresh quote"});
+      // A stand-in goes on under the first one's lease: with less than half of it left, nobody would choose
+      // it now.
+      const bool too_late =
+          lease_end ? *lease_end - d.clock.now() < std::chrono::duration_cast<Duration>((*first)->lease / 2)
+                    : d.clock.now() > (*first)->expires;
+      if (too_late)
+        return fail(
+            {.code = Code::wrong_state,
+             .what = "quote " + (*first)->id +
+                     (lease_end ? " has less than half of its lease left (" + join(out.given_up, "; ") + ")"
+                                : " expired at " + to_iso8601((*first)->expires)),
+             .next_step = "call provision for a fresh quote"});
       // Everything that can be known before money moves.
       auto key = d.ssh.public_key();
       if (!key) return fail(std::move(key).error().during("before renting"));
       public_key = *key;
       auto seen = reconcile(d, caller.stop);
-      if (!seen) return fail(std::move(seen).error().during("not renting while it is unknown what is rented already"));
+      if (!seen)
+        return fail(std::move(seen).error().during("not renting while it is unknown what is rented already"));
       if (!seen->unsettled.empty())
-        return fail({.code = Code::wrong_state,
-                     .what = "an earlier create (label " + seen->unsettled.front().label + ") is not settled yet",
-                     .next_step = "wait a few minutes and call list; it will be found or given up"});
-      if (auto ok = check_money(d, attempt->quote, request, caller.stop); !ok) return fail(std::move(ok).error());
+        return fail(
+            {.code = Code::wrong_state,
+             .what = "an earlier create (label " + seen->unsettled.front().label + ") is not settled yet",
+             .next_step = "wait a few minutes and call list; it will be found or given up"});
+      if (auto ok = check_money(d, attempt->quote, request, caller.stop); !ok)
+        return fail(std::move(ok).error());
       Rental rental = rental_for(d, *attempt, lease_end);
       if (auto ok = check_offer(d, attempt->quote, caller.stop); !ok) {
-        if (ok.error().code != Code::not_found && ok.error().code != Code::wrong_state) return fail(std::move(ok).error());
+        if (ok.error().code != Code::not_found && ok.error().code != Code::wrong_state)
+          return fail(std::move(ok).error());
         rental.status = Status::refused;  // noted without an intent, since nothing was or will be sent for it
         rental.note = ok.error().what;
         attempt->rental = rental;
@@ -270,7 +312,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       lease_end = rental.lease_end;
       attempt->rental = rental;
       if (!made) {
-        if (made.error().effect == Effect::none && made.error().code == Code::not_found) continue;  // next machine
+        if (made.error().effect == Effect::none && made.error().code == Code::not_found)
+          continue;  // next machine
         if (made.error().effect != Effect::unknown) return fail(std::move(made).error());
       } else if (auto attached = d.market.attach_key(*rental.instance, public_key, caller.stop); !attached) {
         log_fact("attach-key label=", rental.label, " ", attached.error().what);  // tried again at login
@@ -301,6 +344,12 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
     if (rental.status == Status::booting) {
       auto booted = wait_ready(d, rental, caller);
       if (!booted) return fail(std::move(booted).error());
+      if (booted->state == BootOutcome::State::overtaken) {
+        if (rental.status != Status::destroying) continue;
+        out.rental = rental;  // not ours to finish: whoever asked for the end reads it back
+        out.doing = "its end was asked for";
+        return out;
+      }
       if (booted->state != BootOutcome::State::failed) {
         out.state = booted->state == BootOutcome::State::ready ? State::ready : State::booting;
         out.rental = rental;
@@ -308,16 +357,19 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
         out.warning = booted->warning;
         return out;
       }
-      rental.note = booted->reason;
+      if (auto noted = amend(d, rental, [&](Rental& now) { now.note = booted->reason; }); !noted)
+        return fail(std::move(noted).error());
       if (booted->machine_is_bad)
-        if (auto noted = d.ledger.add_machine_failure({rental.machine, d.clock.now(), booted->reason}); !noted)
+        if (auto noted = d.ledger.add_machine_failure({rental.machine, d.clock.now(), booted->reason});
+            !noted)
           log_fact("machine-failure ", noted.error().what);
       caller.progress(0.99, "giving up on machine " + to_string(rental.machine) + ": " + booted->reason);
       auto gone = make_gone(d, rental, booted->reason, caller);
       if (!gone) {
         Error e = std::move(gone).error();
         e.effect = Effect::happened;
-        e.next_step = "it may still bill: call destroy with instance_id " + to_string(*rental.instance) + " and discard_results true";
+        e.next_step = "it may still bill: call destroy with instance_id " + to_string(*rental.instance) +
+                      " and discard_results true";
         return fail(std::move(e).during("giving up on a machine (" + booted->reason + ")"));
       }
       if (!*gone) {

@@ -7,26 +7,27 @@ namespace vastgpu {
 
 struct LaunchRequest {
   std::string quote_id;
-  std::optional<Usd> budget;         ///< the project's max_budget: on the sum of worst cases of its open rentals
-  std::optional<Usd> max_usd;        ///< this call's own limit on the worst case
+  std::optional<Usd> budget;   ///< the project's max_budget: on the sum of worst cases of its open rentals
+  std::optional<Usd> max_usd;  ///< this call's own limit on the worst case
 };
 
 struct LaunchOutcome {
   enum class State { ready, booting, unsettled };
   State state = State::booting;
   Rental rental;
-  std::string doing;                 ///< what it is waiting for
-  std::vector<std::string> given_up; ///< machines that failed before this one, and why; all confirmed gone
+  std::string doing;                  ///< what it is waiting for
+  std::vector<std::string> given_up;  ///< machines that failed before this one, and why; all confirmed gone
   std::string warning;
 };
 
-/// Rents what a quote describes, or goes on with the rental that this quote already has: calling twice never rents
-/// twice. A machine that fails is destroyed, confirmed gone, remembered, and the quote's next stand-in is tried, all
-/// under the quote's one worst case and lease end.
+/// Rents what a quote describes, or goes on with the rental that this quote already has: calling twice never
+/// rents twice. A machine that fails is destroyed, confirmed gone, remembered, and the quote's next stand-in
+/// is tried, all under the quote's one worst case and lease end.
 /// @error not_found       no such quote, or every machine of the quote is taken: call provision again
 /// @error wrong_state     the quote expired or was used up; an earlier create is not settled
 /// @error over_budget     with the numbers
-/// @error unavailable     the marketplace cannot be read: nothing is rented blindly (effect none), or the outcome of the
+/// @error unavailable     the marketplace cannot be read: nothing is rented blindly (effect none), or the
+/// outcome of the
 ///                        create is unknown (effect unknown; call again with the same quote)
 Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const Caller& caller);
 

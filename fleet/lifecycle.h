@@ -11,14 +11,14 @@
 namespace vastgpu {
 
 enum class Event {
-  rent_accepted,    ///< a contract id is known
-  rent_refused,     ///< certainly nothing was rented
-  checked,          ///< SSH answered, the GPU is the one that was sold
-  seen_stopped,     ///< the marketplace says it does not run
-  restarted,        ///< it runs again; has to be checked again
+  rent_accepted,  ///< a contract id is known
+  rent_refused,   ///< certainly nothing was rented
+  checked,        ///< SSH answered, the GPU is the one that was sold
+  seen_stopped,   ///< the marketplace says it does not run
+  restarted,      ///< it runs again; has to be checked again
   destroy_asked,
-  seen_gone,        ///< the marketplace no longer lists it
-  seen_again,       ///< and then lists it after all
+  seen_gone,   ///< the marketplace no longer lists it
+  seen_again,  ///< and then lists it after all
 };
 struct Transition {
   Status from;
@@ -40,10 +40,10 @@ inline constexpr auto kTransitions = [] {
       {booting, seen_stopped, stopped},
       {booting, destroy_asked, destroying},
       {booting, seen_gone, destroyed},
-      {ready, checked, ready},               // address changed and was verified again
+      {ready, checked, ready},  // address changed and was verified again
       {ready, seen_stopped, stopped},
       {ready, destroy_asked, destroying},
-      {ready, seen_gone, destroyed},         // the host went away by itself
+      {ready, seen_gone, destroyed},  // the host went away by itself
       {stopped, seen_stopped, stopped},
       {stopped, restarted, booting},
       {stopped, destroy_asked, destroying},

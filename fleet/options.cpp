@@ -25,15 +25,18 @@ bool too_new_for_image(const Offer& o, const TaskProfile& p) {
 }
 
 /// Why this offer cannot do the work; empty when it can.
-std::string reason_against(const Offer& o, const TaskProfile& p, Hours lease, const std::set<MachineId>& avoid) {
+std::string reason_against(const Offer& o, const TaskProfile& p, Hours lease,
+                           const std::set<MachineId>& avoid) {
   if (avoid.contains(o.machine)) return "machine failed us before";
   if (o.gpu_arch == "amd") return "AMD card, CUDA image";
   if (o.num_gpus != p.gpus) return "other number of GPUs";
   if (o.gpu_ram.value < to_megabytes(p.vram).value * kNominalShare) return "too little VRAM";
   const int capability = capability_of(o);
-  if (p.min_compute_cap > 0 && capability > 0 && capability < p.min_compute_cap) return "card too old for the work";
+  if (p.min_compute_cap > 0 && capability > 0 && capability < p.min_compute_cap)
+    return "card too old for the work";
   if (too_new_for_image(o, p) && !p.newer_image) return "card too new for the image";
-  if (too_new_for_image(o, p) && o.cuda_max > 0 && o.cuda_max < kNewerImageCuda) return "driver too old for the image's CUDA";
+  if (too_new_for_image(o, p) && o.cuda_max > 0 && o.cuda_max < kNewerImageCuda)
+    return "driver too old for the image's CUDA";
   if (o.cuda_max > 0 && o.cuda_max < p.min_cuda) return "driver too old for the image's CUDA";
   if (o.direct_ports < 1) return "no direct SSH";
   if (o.max_duration && *o.max_duration < lease) return "host ends before the work would";
@@ -45,9 +48,11 @@ std::vector<std::string> flags_of(const Offer& o) {
   std::vector<std::string> flags;
   if (o.reliability > 0 && o.reliability < 0.97)
     flags.push_back("budget pick: reliability " + fixed(o.reliability * 100, 1) + " %, so about " +
-                    fixed(std::max(1.0, (1 - o.reliability) * 100), 0) + " in 100 such rentals are interrupted");
+                    fixed(std::max(1.0, (1 - o.reliability) * 100), 0) +
+                    " in 100 such rentals are interrupted");
   if (o.gpu_fraction < 0.99) flags.push_back("shared box: other people use its other GPUs");
-  if (o.inet_down.value < 200) flags.push_back("slow network: " + fixed(o.inet_down.value, 0) + " Mbit/s down");
+  if (o.inet_down.value < 200)
+    flags.push_back("slow network: " + fixed(o.inet_down.value, 0) + " Mbit/s down");
   if (o.is_bid) flags.push_back("interruptible: pauses whenever somebody pays more");
   if (!o.verified) flags.push_back("not verified by the marketplace");
   return flags;
@@ -73,10 +78,13 @@ Option make_option(std::string title, const Candidate& chosen, const std::vector
                            return a.offer.machine == c.offer.machine;
                          });
     const bool as_fast = relative_speed(c.offer) >= 0.9 * relative_speed(chosen.offer);
-    if (another && as_fast && c.worst.total.value <= chosen.worst.total.value * kAlternateReach) {
-      option.alternates.push_back(c);
-      option.worst_case = std::max(option.worst_case, c.worst.total);
-    }
+    if (!another || !as_fast || (c.offer.max_duration && *c.offer.max_duration < chosen.lease)) continue;
+    Candidate stand_in = c;  // it would be rented for the lease that was shown, however fast it is
+    stand_in.lease = chosen.lease;
+    stand_in.worst = cost_of(c.offer, chosen.lease + Hours(kGuardGrace), TrafficGuess{});
+    if (stand_in.worst.total.value > chosen.worst.total.value * kAlternateReach) continue;
+    option.worst_case = std::max(option.worst_case, stand_in.worst.total);
+    option.alternates.push_back(std::move(stand_in));
   }
   return option;
 }
@@ -86,7 +94,8 @@ Option make_option(std::string title, const Candidate& chosen, const std::vector
 Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, std::optional<Hours> lease,
                  const std::set<MachineId>& avoid) {
   const GpuModel* reference = find_gpu(profile.reference_gpu);
-  const double reference_speed = reference != nullptr && reference->relative_speed > 0 ? reference->relative_speed : 1;
+  const double reference_speed =
+      reference != nullptr && reference->relative_speed > 0 ? reference->relative_speed : 1;
   Screening result;
   std::set<OfferId> seen;
   for (const Offer& offer : offers) {
@@ -95,7 +104,8 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
     c.offer = offer;
     const double speed = relative_speed(offer) / (offer.num_gpus > 1 ? offer.num_gpus * 0.92 : 1);
     if (profile.hours) c.work = speed > 0 ? *profile.hours * (reference_speed / speed) : *profile.hours;
-    std::optional<Hours> leased_work = c.work;  // a faster card does not shorten what the user said by themselves
+    std::optional<Hours> leased_work =
+        c.work;  // a faster card does not shorten what the user said by themselves
     if (profile.hours && profile.hours_without_card) leased_work = std::max(*profile.hours, *c.work);
     c.lease = lease.value_or(lease_for(leased_work));
     if (std::string reason = reason_against(offer, profile, c.lease, avoid); !reason.empty()) {
@@ -109,7 +119,8 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
     c.image = profile.image;
     if (too_new_for_image(offer, profile)) {
       c.image = *profile.newer_image;
-      c.flags.push_back("image " + c.image + ", since this card needs a newer CUDA and torch than the default image has");
+      c.flags.push_back("image " + c.image +
+                        ", since this card needs a newer CUDA and torch than the default image has");
     }
     result.candidates.push_back(std::move(c));
   }
@@ -129,9 +140,11 @@ std::vector<Option> choose_three(const std::vector<Candidate>& candidates) {
     options.push_back(make_option(title, *best, candidates));
     options.back().wrong_when = wrong_when;
   };
-  take_best("cheapest", [](const Candidate& c) { return c.estimate.total.value; },
-            "wrong when somebody waits for the result");
-  take_best("fastest", pace_score, "wrong when the work is small: most of the price buys speed you will not notice");
+  take_best(
+      "cheapest", [](const Candidate& c) { return c.estimate.total.value; },
+      "wrong when somebody waits for the result");
+  take_best("fastest", pace_score,
+            "wrong when the work is small: most of the price buys speed you will not notice");
   take_best("best value", value_score, "wrong when either price or time alone decides");
   if (options.size() == 3) std::swap(options[1], options[2]);  // shown: cheapest, best value, fastest
   return options;

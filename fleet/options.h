@@ -13,17 +13,17 @@ namespace vastgpu {
 
 struct Candidate {
   Offer offer;
-  std::optional<Hours> work;     ///< on this card, headroom included
+  std::optional<Hours> work;  ///< on this card, headroom included
   Hours lease{};
-  std::string image;             ///< the profile's, or its newer one where the card needs it
-  CostBreakdown estimate;        ///< for `work` (for the lease when work is unknown)
-  CostBreakdown worst;           ///< over the whole lease and the guard's grace
-  std::vector<std::string> flags;///< in words: "reliability 95.8 %: about 4 % chance of interruption"
+  std::string image;               ///< the profile's, or its newer one where the card needs it
+  CostBreakdown estimate;          ///< for `work` (for the lease when work is unknown)
+  CostBreakdown worst;             ///< over the whole lease and the guard's grace
+  std::vector<std::string> flags;  ///< in words: "reliability 95.8 %: about 4 % chance of interruption"
 };
 
 struct Screening {
-  std::vector<Candidate> candidates;            ///< cheapest first
-  std::map<std::string, int> dropped;           ///< reason -> how many offers
+  std::vector<Candidate> candidates;   ///< cheapest first
+  std::map<std::string, int> dropped;  ///< reason -> how many offers
 };
 
 /// `avoid`: machines remembered as bad.
@@ -32,11 +32,11 @@ Screening screen(const std::vector<Offer>& offers, const TaskProfile& profile, s
 
 /// A choice and the machines that may stand in for it without asking again.
 struct Option {
-  std::string title;              ///< "cheapest", "best value", "fastest"
+  std::string title;  ///< "cheapest", "best value", "fastest"
   Candidate chosen;
   std::vector<Candidate> alternates;  ///< other machines, at most 15 % dearer in the worst case
-  Usd worst_case;                 ///< the dearest of chosen and alternates: the number that is shown and kept
-  std::string wrong_when;         ///< one line on when it would be the wrong choice
+  Usd worst_case;          ///< the dearest of chosen and alternates: the number that is shown and kept
+  std::string wrong_when;  ///< one line on when it would be the wrong choice
 };
 
 /// Up to three, on different offers; fewer when fewer exist.

@@ -16,7 +16,8 @@ struct CostBreakdown {
   Usd gpu, disk, traffic, total;
 };
 
-/// GPU and disk for `running`, plus traffic once. Boot time bills disk only and is inside `running` here: never too low.
+/// GPU and disk for `running`, plus traffic once. Boot time bills disk only and is inside `running` here:
+/// never too low.
 CostBreakdown cost_of(const Offer& offer, Hours running, const TrafficGuess& traffic);
 
 /// How long to lease for work that takes `work` (headroom included); four hours when nobody knows.
@@ -26,7 +27,8 @@ Hours lease_for(std::optional<Hours> work);
 /// What a stopped machine goes on costing for its disk.
 Usd disk_cost_per_day(const Offer& offer, Gigabytes disk);
 
-/// Measured training speed of all its GPUs relative to one RTX 3090; from the table, else from DLPerf; 0 unknown.
+/// Measured training speed of all its GPUs relative to one RTX 3090; from the table, else from DLPerf; 0
+/// unknown.
 double relative_speed(const Offer& offer);
 
 }  // namespace vastgpu

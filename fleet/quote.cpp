@@ -14,8 +14,13 @@ json cost_facts(const CostBreakdown& c) {
 }
 
 json machine_facts(const Candidate& c) {
-  return {{"offer_id", c.offer.id},   {"machine_id", c.offer.machine}, {"gpu", c.offer.gpu_name},
-          {"num_gpus", c.offer.num_gpus}, {"gpu_ram_mb", c.offer.gpu_ram}, {"usd_per_hour", c.offer.price}, {"image", c.image}};
+  return {{"offer_id", c.offer.id},
+          {"machine_id", c.offer.machine},
+          {"gpu", c.offer.gpu_name},
+          {"num_gpus", c.offer.num_gpus},
+          {"gpu_ram_mb", c.offer.gpu_ram},
+          {"usd_per_hour", c.offer.price},
+          {"image", c.image}};
 }
 
 OfferQuery base_query(const QuoteRequest& r) {
@@ -72,15 +77,20 @@ Result<std::set<MachineId>> machines_to_avoid(const Deps& d) {
 Result<QuoteResult> make_quotes(const Deps& d, const QuoteRequest& request, std::stop_token stop) {
   // Three views of one market, since each search is cut at its limit: cheap, good value, fast.
   std::vector<Offer> offers;
-  struct View { const char* order; bool descending; };
-  for (const View view : {View{"dph_total", false}, View{"dlperf_per_dphtotal", true}, View{"dlperf", true}}) {
+  struct View {
+    const char* order;
+    bool descending;
+  };
+  for (const View view :
+       {View{"dph_total", false}, View{"dlperf_per_dphtotal", true}, View{"dlperf", true}}) {
     OfferQuery q = base_query(request);
     q.order_by = view.order;
     q.descending = view.descending;
     auto found = d.market.search(q, stop);
     if (!found) return fail(std::move(found).error().during("searching offers"));
     const bool whole = found->size() < static_cast<std::size_t>(q.limit);
-    offers.insert(offers.end(), std::make_move_iterator(found->begin()), std::make_move_iterator(found->end()));
+    offers.insert(offers.end(), std::make_move_iterator(found->begin()),
+                  std::make_move_iterator(found->end()));
     if (whole) break;  // the first view already showed everything
   }
 

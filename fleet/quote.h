@@ -10,9 +10,9 @@ namespace vastgpu {
 struct QuoteRequest {
   std::filesystem::path project;
   TaskProfile profile;
-  std::optional<Usd> budget;         ///< hard limit on the worst case of one rental
+  std::optional<Usd> budget;  ///< hard limit on the worst case of one rental
   bool interruptible = false;
-  std::optional<Hours> lease;        ///< instead of the one computed from the work
+  std::optional<Hours> lease;  ///< instead of the one computed from the work
 };
 
 struct QuotedOption {
@@ -21,10 +21,10 @@ struct QuotedOption {
 };
 
 struct QuoteResult {
-  std::vector<QuotedOption> options;       ///< cheapest, best value, fastest; empty when nothing fits
+  std::vector<QuotedOption> options;  ///< cheapest, best value, fastest; empty when nothing fits
   std::size_t offers_seen = 0;
   std::map<std::string, int> dropped;
-  std::optional<Usd> cheapest_over_budget; ///< set when the budget alone excludes everything
+  std::optional<Usd> cheapest_over_budget;  ///< set when the budget alone excludes everything
 };
 
 /// Several searches (broad by price, by value, by speed), one screening, quotes stored.

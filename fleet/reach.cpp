@@ -1,6 +1,8 @@
 #include "fleet/reach.h"
 
 #include "core/log.h"
+#include "core/text.h"
+#include "fleet/guard.h"
 
 namespace vastgpu {
 
@@ -9,17 +11,37 @@ Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::s
     return fail({.code = Code::wrong_state,
                  .what = "the machine is stopped; its disk is kept",
                  .next_step = "call extend with hours 0.25 to start it again"});
-  if (!rental.ssh)
+  if (rental.status == Status::destroyed || rental.status == Status::refused)
     return fail({.code = Code::wrong_state,
-                 .what = "SSH to this machine was never verified (it is " + std::string(to_string(rental.status)) + ")",
-                 .next_step = "call rent again with quote_id " + rental.quote_id + " to go on waiting for it"});
+                 .what = "the rental is over (" + std::string(to_string(rental.status)) + ")",
+                 .next_step = "call list to see what is rented"});
+  if (!rental.ssh)
+    return fail(
+        {.code = Code::wrong_state,
+         .what =
+             "SSH to this machine was never verified (it is " + std::string(to_string(rental.status)) + ")",
+         .next_step = "call rent again with quote_id " + rental.quote_id + " to go on waiting for it"});
   SshTarget target;
   target.candidates = {*rental.ssh};
   target.pinned_host_key = rental.host_key;
   auto connection = d.ssh.connect(target, std::move(stop));
-  if (!connection)
-    return fail(std::move(connection).error().during("connecting to " + to_url(*rental.ssh)));
+  if (!connection) return fail(std::move(connection).error().during("connecting to " + to_url(*rental.ssh)));
   return std::move(connection->shell);
+}
+
+Duration clock_skew(TimePoint machine, TimePoint before, TimePoint after) {
+  const Duration skew = machine - (before + (after - before) / 2);
+  return std::chrono::abs(skew) <= (after - before) + std::chrono::seconds(30) ? Duration{} : skew;
+}
+
+Result<void> tell_lease(const Deps& d, const Rental& rental, Shell& shell, std::stop_token stop) {
+  const TimePoint before = d.clock.now();
+  auto said = shell.exec("date +%s", {}, stop);
+  if (!said) return fail(std::move(said).error());
+  Duration skew{};
+  if (const auto seconds = read_integer(json{{"now", std::string(trim(said->out))}}, "now"))
+    skew = clock_skew(TimePoint(std::chrono::seconds(*seconds)), before, d.clock.now());
+  return shell.put(kLeaseFile, lease_text(rental.lease_end + skew), 0644, std::move(stop));
 }
 
 Result<Rental> rental_of(const Deps& d, InstanceId id) {

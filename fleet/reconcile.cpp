@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "fleet/gone.h"
 #include "fleet/lifecycle.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 namespace {
@@ -15,50 +16,54 @@ constexpr auto kMayBeInvisible = std::chrono::seconds(60);
 // After this long with complete lists and no such label, a create without an answer did not happen.
 constexpr auto kSettledAfter = std::chrono::minutes(5);
 
-Result<void> adopt(const Deps& d, Rental& rental, const Instance& row) {
-  if (auto stepped = step(rental, Event::rent_accepted); !stepped) return stepped;
-  rental.instance = row.id;
-  rental.ended.reset();
-  return d.ledger.update_rental(rental).and_then([&] {
-    log_fact("adopted label=", rental.label, " instance=", row.id.value);
-    return d.ledger.add_event({d.clock.now(), "adopt", rental.label, {{"instance_id", row.id}}});
-  });
+/// The contract of an intent whose answer was lost, or that was believed refused. False when the call that
+/// sent it, or another one, was faster.
+Result<bool> adopt(const Deps& d, Rental& rental, const Instance& row) {
+  const auto take = [&](Rental& now) {
+    now.instance = row.id;
+    now.ended.reset();
+  };
+  auto taken = rental.status == Status::destroying
+                   ? amend(d, rental, take)  // its end was asked for before it was known
+                   : advance(d, rental, Event::rent_accepted, take);
+  if (!taken && taken.error().code == Code::wrong_state && rental.instance == row.id) return false;
+  if (!taken) return fail(std::move(taken).error());
+  log_fact("adopted label=", rental.label, " instance=", row.id.value);
+  auto noted = d.ledger.add_event({d.clock.now(), "adopt", rental.label, {{"instance_id", row.id}}});
+  return noted.map([] { return true; });
 }
 
-Result<LiveRow> classify(const Deps& d, const Instance& row) {
+/// `asked`: when the list was asked for. What was noted later is newer than the list.
+Result<LiveRow> classify(const Deps& d, const Instance& row, TimePoint asked) {
   LiveRow live{LiveRow::Kind::stranger, row, std::nullopt};
-  auto rental = d.ledger.rental_by_instance(row.id);
-  if (!rental) return fail(std::move(rental).error());
-  if (!*rental && is_our_label(row.label)) {
-    rental = d.ledger.rental_by_label(row.label);
-    if (!rental) return fail(std::move(rental).error());
-    if (!*rental) {
+  auto found = d.ledger.rental_by_instance(row.id);
+  if (!found) return fail(std::move(found).error());
+  if (!*found && is_our_label(row.label)) {
+    found = d.ledger.rental_by_label(row.label);
+    if (!found) return fail(std::move(found).error());
+    if (!*found || ((*found)->instance && *(*found)->instance != row.id)) {  // a second contract is nobody's
       live.kind = LiveRow::Kind::orphan;
       return live;
     }
-    if (!(*rental)->instance && (*rental)->status != Status::destroying) {
-      if (auto adopted = adopt(d, **rental, row); !adopted) return fail(std::move(adopted).error());
-      live.kind = LiveRow::Kind::adopted;
-      live.rental = **rental;
-      return live;
-    }
-    if (!(*rental)->instance) {  // its destroy was asked for before the contract was known
-      (*rental)->instance = row.id;
-      if (auto written = d.ledger.update_rental(**rental); !written) return fail(std::move(written).error());
-    }
   }
-  if (!*rental) return live;
+  if (!*found) return live;
+  Rental& rental = **found;
   live.kind = LiveRow::Kind::ours;
-  if ((*rental)->status == Status::destroyed) {
-    live.kind = LiveRow::Kind::returned;
-    if (auto stepped = step(**rental, Event::seen_again); !stepped) return fail(std::move(stepped).error());
-    (*rental)->ended.reset();
-    if (auto written = d.ledger.update_rental(**rental); !written) return fail(std::move(written).error());
-  } else if (row.actual_status == "exited" && (*rental)->status == Status::ready) {
-    if (auto stepped = step(**rental, Event::seen_stopped); !stepped) return fail(std::move(stepped).error());
-    if (auto written = d.ledger.update_rental(**rental); !written) return fail(std::move(written).error());
+  if (!rental.instance || rental.status == Status::refused) {
+    auto adopted = adopt(d, rental, row);
+    if (!adopted) return fail(std::move(adopted).error());
+    if (*adopted) live.kind = LiveRow::Kind::adopted;
   }
-  live.rental = **rental;
+  Result<void> noted;
+  if (rental.status == Status::destroyed && (!rental.ended || *rental.ended < asked)) {
+    noted = advance(d, rental, Event::seen_again, [](Rental& now) { now.ended.reset(); });
+    live.kind = LiveRow::Kind::returned;
+  } else if (row.actual_status == "exited" && rental.status == Status::ready) {
+    noted = advance(d, rental, Event::seen_stopped);
+  }
+  // Another call moved it on meanwhile: then `rental` holds what it wrote.
+  if (!noted && noted.error().code != Code::wrong_state) return fail(std::move(noted).error());
+  live.rental = rental;
   return live;
 }
 
@@ -66,11 +71,16 @@ Result<LiveRow> classify(const Deps& d, const Instance& row) {
 
 const char* to_string(LiveRow::Kind kind) {
   switch (kind) {
-    case LiveRow::Kind::ours: return "ours";
-    case LiveRow::Kind::adopted: return "adopted";
-    case LiveRow::Kind::returned: return "returned";
-    case LiveRow::Kind::orphan: return "orphan";
-    case LiveRow::Kind::stranger: return "stranger";
+    case LiveRow::Kind::ours:
+      return "ours";
+    case LiveRow::Kind::adopted:
+      return "adopted";
+    case LiveRow::Kind::returned:
+      return "returned";
+    case LiveRow::Kind::orphan:
+      return "orphan";
+    case LiveRow::Kind::stranger:
+      return "stranger";
   }
   return "stranger";
 }
@@ -95,7 +105,7 @@ Result<Reconciled> reconcile(const Deps& d, std::stop_token stop) {
   std::set<InstanceId> listed;
   std::set<std::string> seen_labels;
   for (const Instance& row : *list) {
-    auto live = classify(d, row);
+    auto live = classify(d, row, asked);
     if (!live) return fail(std::move(live).error());
     listed.insert(row.id);
     if (live->rental) seen_labels.insert(live->rental->label);
@@ -106,15 +116,23 @@ Result<Reconciled> reconcile(const Deps& d, std::stop_token stop) {
     const auto age = asked - rental.created;
     const bool certain = rental.instance ? age > kMayBeInvisible : age > kSettledAfter;
     if (!certain) {
-      if (!rental.instance) result.unsettled.push_back(rental);
+      (rental.instance ? result.unseen : result.unsettled).push_back(rental);
       continue;
     }
     if (rental.instance) {  // a second witness before we believe that a machine is gone
       auto row = d.market.instance(*rental.instance, stop);
-      if (!row) return fail(std::move(row).error().during("looking for instance " + to_string(*rental.instance)));
-      if (*row) continue;
+      if (!row)
+        return fail(std::move(row).error().during("looking for instance " + to_string(*rental.instance)));
+      if (*row) {
+        result.unseen.push_back(rental);
+        continue;
+      }
     }
-    if (auto noted = note_gone(d, rental, "not in the live list"); !noted) return fail(std::move(noted).error());
+    if (auto noted = note_gone(d, rental, "not in the live list"); !noted) {
+      if (noted.error().code != Code::wrong_state) return fail(std::move(noted).error());
+      if (may_bill(rental.status)) result.unseen.push_back(rental);  // another call was faster
+      continue;
+    }
     result.vanished.push_back(rental);
   }
   return result;

@@ -1,6 +1,6 @@
 #pragma once
-// The ledger against the live list: what is ours, what vanished, what is strange. Repairs what is certain and names
-// the rest. A failed or short listing is an error, never "nothing left".
+// The ledger against the live list: what is ours, what vanished, what is strange. Repairs what is certain and
+// names the rest. A failed or short listing is an error, never "nothing left".
 
 #include "fleet/deps.h"
 
@@ -22,7 +22,9 @@ const char* to_string(LiveRow::Kind kind);
 
 struct Reconciled {
   std::vector<LiveRow> live;
-  std::vector<Rental> vanished;   ///< open until now, confirmed gone just now
+  std::vector<Rental> vanished;  ///< open until now, confirmed gone just now
+  std::vector<Rental>
+      unseen;  ///< ours and not listed, but too young, or known when asked for by id: they bill
   std::vector<Rental> unsettled;  ///< a create whose outcome is not known yet
 };
 

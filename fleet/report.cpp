@@ -10,7 +10,8 @@ double micro(double usd) { return std::round(usd * 1e6) / 1e6; }
 
 CostSoFar cost_so_far(const Rental& rental, TimePoint now) {
   TimePoint until = rental.ended.value_or(now);
-  // A stopped machine ran until the guard stopped it at the latest; its disk alone is small and in the provider's charges.
+  // A stopped machine ran until the guard stopped it at the latest; its disk alone is small and in the
+  // provider's charges.
   if (rental.status == Status::stopped) until = std::min<TimePoint>(until, rental.lease_end + kGuardGrace);
   if (rental.status == Status::refused || !rental.instance) return {};
   const auto lived = std::chrono::duration_cast<Hours>(until - rental.created);
@@ -25,7 +26,8 @@ CostReport report(const Deps& d, const Rental& rental, std::stop_token stop) {
     r.charges_note = "nothing was rented";
     return r;
   }
-  auto charges = d.market.charges(rental.created - std::chrono::hours(24), d.clock.now() + std::chrono::hours(24), std::move(stop));
+  auto charges = d.market.charges(rental.created - std::chrono::hours(24),
+                                  d.clock.now() + std::chrono::hours(24), std::move(stop));
   if (!charges) {
     r.charges_note = "the provider's charges cannot be read: " + charges.error().what;
     return r;
@@ -56,7 +58,8 @@ json to_facts(const CostReport& r) {
 }
 
 std::string to_words(const CostReport& r) {
-  std::string words = "cost: estimated " + money(r.rental.estimate) + ", at most " + money(r.rental.worst_case) + ", ";
+  std::string words =
+      "cost: estimated " + money(r.rental.estimate) + ", at most " + money(r.rental.worst_case) + ", ";
   words += r.charged ? "charged " + money(*r.charged) : "our own count " + money(r.ours.ours);
   return words + " for " + hours(r.ours.since_created) + (r.charged ? "" : " (" + r.charges_note + ")");
 }

@@ -7,16 +7,16 @@ namespace vastgpu {
 
 struct CostSoFar {
   Hours since_created{};
-  Usd ours;         ///< price x time since the intent, boot included: rather too much
+  Usd ours;  ///< price x time since the intent, boot included: rather too much
 };
 CostSoFar cost_so_far(const Rental& rental, TimePoint now);
 
 struct CostReport {
   Rental rental;
   CostSoFar ours;
-  std::optional<Usd> charged;              ///< the provider's own figure; absent when it cannot be read yet
-  std::map<std::string, Usd> charged_by;   ///< "gpu", "disk", "bwd", "bwu"
-  std::string charges_note;                ///< why `charged` is absent or provisional
+  std::optional<Usd> charged;             ///< the provider's own figure; absent when it cannot be read yet
+  std::map<std::string, Usd> charged_by;  ///< "gpu", "disk", "bwd", "bwu"
+  std::string charges_note;               ///< why `charged` is absent or provisional
 };
 CostReport report(const Deps& d, const Rental& rental, std::stop_token stop);
 

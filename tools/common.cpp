@@ -8,7 +8,8 @@ Result<void> check_budget_readable(const ProjectSettings& settings) {
   if (!settings.budget_unreadable) return {};
   std::string which = "max_budget cannot be read";
   for (const std::string& warning : settings.warnings)
-    if (warning.find("budg") != std::string::npos || warning.find("bugd") != std::string::npos) which = warning;
+    if (warning.find("budg") != std::string::npos || warning.find("bugd") != std::string::npos)
+      which = warning;
   return fail({.code = Code::invalid_argument,
                .what = "nothing was spent: " + which,
                .next_step = "write it as in `- max_budget: 5.00` under `## Vast.ai`"});
@@ -19,8 +20,8 @@ Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds) {
 }
 
 std::string to_words(const Receipt& r) {
-  return text(r.files.size(), r.files.size() == 1 ? " file, " : " files, ", bytes(r.bytes), ", ", r.fetched, " fetched now, ",
-              r.complete ? "all hashes agree" : "NOT complete");
+  return text(r.files.size(), r.files.size() == 1 ? " file, " : " files, ", bytes(r.bytes), ", ", r.fetched,
+              " fetched now, ", r.complete ? "all hashes agree" : "NOT complete");
 }
 
 json receipt_facts(const Receipt& r) {
@@ -29,8 +30,8 @@ json receipt_facts(const Receipt& r) {
     if (files.size() == 50) break;  // the whole list is in the receipt file
     files.push_back({{"path", f.path}, {"bytes", f.size}, {"sha256", f.sha256}});
   }
-  return {{"complete", r.complete}, {"files", r.files.size()}, {"bytes", r.bytes},
-          {"fetched_now", r.fetched}, {"problems", r.problems}, {"first_files", files}};
+  return {{"complete", r.complete},   {"files", r.files.size()}, {"bytes", r.bytes},
+          {"fetched_now", r.fetched}, {"problems", r.problems},  {"first_files", files}};
 }
 
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
@@ -38,7 +39,8 @@ std::string table(const std::vector<std::string>& head, const std::vector<std::v
     std::string out = "|";
     for (const std::string& cell : cells) {
       std::string shown = clean_line(cell, 200);
-      for (std::size_t at = 0; (at = shown.find('|', at)) != std::string::npos; at += 2) shown.insert(at, "\\");
+      for (std::size_t at = 0; (at = shown.find('|', at)) != std::string::npos; at += 2)
+        shown.insert(at, "\\");
       out += " " + shown + " |";
     }
     return out + "\n";

@@ -19,16 +19,21 @@ struct DestroyArgs {
 Result<Envelope> destroy(Workplace& workplace, const DestroyArgs& a, CallContext& call) {
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
-  auto done = finish(*deps, {a.instance_id, a.discard_results, a.stop_running}, caller_of(call, deps->clock, a.wait_seconds));
+  auto done = finish(*deps, {a.instance_id, a.discard_results, a.stop_running},
+                     caller_of(call, deps->clock, a.wait_seconds));
   if (!done) return fail(std::move(done).error());
   Envelope e;
   const HomeFolders home = home_folders(done->rental);
   e.outcome = done->gone ? "destroyed" : "destroying";
-  const std::string results = done->receipt          ? "Results are in " + home.results.string() + " (" + to_words(*done->receipt) + ")"
-                              : a.discard_results    ? std::string("Results were discarded as asked")
-                              : done->rental.collected ? "Results were collected at " + to_iso8601(*done->rental.collected)
-                                                     : std::string("It held no results");
-  e.summary = text("Instance ", a.instance_id.value, done->gone ? " is gone, read back from the marketplace. " : " is being destroyed, but is still listed. ",
+  const std::string results =
+      done->receipt     ? "Results are in " + home.results.string() + " (" + to_words(*done->receipt) + ")"
+      : done->discarded ? std::string("Results were discarded as asked")
+      : done->rental.collected ? "Results were collected at " + to_iso8601(*done->rental.collected)
+      : done->rental.ready     ? std::string("It was gone before its results were brought home")
+                               : std::string("It held no results");
+  e.summary = text("Instance ", a.instance_id.value,
+                   done->gone ? " is gone, read back from the marketplace. "
+                              : " is being destroyed, but is still listed. ",
                    results, "; ", to_words(done->cost), ".");
   e.facts = rental_facts(done->rental, deps->clock.now());
   e.facts["gone"] = done->gone;
@@ -44,17 +49,22 @@ Result<Envelope> destroy(Workplace& workplace, const DestroyArgs& a, CallContext
 Tool destroy_tool(Workplace& workplace) {
   auto args = ArgList<DestroyArgs>{}
                   .required("instance_id", &DestroyArgs::instance_id, kInstanceHelp, id_rules())
-                  .optional("discard_results", &DestroyArgs::discard_results, "true only on the user's word: destroy without bringing results home")
-                  .optional("stop_running", &DestroyArgs::stop_running, "true: stop experiments that still run; what they wrote is collected")
+                  .optional("discard_results", &DestroyArgs::discard_results,
+                            "true only on the user's word: destroy without bringing results home")
+                  .optional("stop_running", &DestroyArgs::stop_running,
+                            "true: stop experiments that still run; what they wrote is collected")
                   .optional("wait_seconds", &DestroyArgs::wait_seconds, kWaitHelp, wait_rules());
-  return make_tool(
-      {.name = "destroy",
-       .title = "End a rental",
-       .description = "Ends a rental for good: brings results and logs home, checks every hash, destroys the machine, reads back until the marketplace no longer "
-                      "lists it, and reports what it cost. Destroys nothing while an experiment runs or when results cannot be brought home, unless "
-                      "told by name to stop or to lose them.",
-       .effect = ToolEffect::destroys},
-      std::move(args), [&workplace](const DestroyArgs& a, CallContext& call) { return destroy(workplace, a, call); });
+  return make_tool({.name = "destroy",
+                    .title = "End a rental",
+                    .description = "Ends a rental for good: brings results and logs home, checks every hash, "
+                                   "destroys the machine, reads back until the marketplace no longer "
+                                   "lists it, and reports what it cost. Destroys nothing while an experiment "
+                                   "runs or when results cannot be brought home, unless "
+                                   "told by name to stop or to lose them.",
+                    .effect = ToolEffect::destroys},
+                   std::move(args), [&workplace](const DestroyArgs& a, CallContext& call) {
+                     return destroy(workplace, a, call);
+                   });
 }
 
 }  // namespace vastgpu

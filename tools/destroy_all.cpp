@@ -30,15 +30,23 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
   auto seen = reconcile(*deps, call.stop);
-  if (!seen) return fail(std::move(seen).error().during("nothing was destroyed, since what is rented is unknown"));
+  if (!seen)
+    return fail(std::move(seen).error().during("nothing was destroyed, since what is rented is unknown"));
 
   std::vector<OneEnd> ends;
   json others = json::array();
   for (const LiveRow& row : seen->live) {
     const bool in_scope = row.rental && (a.scope == "account" || row.rental->project == project->string());
-    if (in_scope) ends.push_back({*row.rental, fail({})});
-    else others.push_back({{"instance_id", row.instance.id}, {"kind", to_string(row.kind)}, {"gpu", row.instance.gpu_name}, {"usd_per_hour", row.instance.price}});
+    if (in_scope)
+      ends.push_back({*row.rental, fail({})});
+    else
+      others.push_back({{"instance_id", row.instance.id},
+                        {"kind", to_string(row.kind)},
+                        {"gpu", row.instance.gpu_name},
+                        {"usd_per_hour", row.instance.price}});
   }
+  for (const Rental& r : seen->unseen)  // not listed, but not gone either
+    if (a.scope == "account" || r.project == project->string()) ends.push_back({r, fail({})});
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
   {
     std::vector<std::jthread> workers;  // one machine each; joined at the end of this block
@@ -85,11 +93,17 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
   e.facts["others_untouched"] = others;
   e.facts["unsettled"] = seen->unsettled.size();
   e.facts["usd_total"] = total;
-  e.outcome = !left.empty() || !seen->unsettled.empty() ? "some_left" : ends.empty() ? "nothing_rented" : "destroyed";
-  e.summary = ends.empty() ? text("Nothing of ours is rented", a.scope == "project" ? " for this project" : "", "; ", others.size(), " other instances were not touched.")
-                           : text(ends.size() - left.size(), " of ", ends.size(), " instances are gone, read back; total cost ", money(total), ".",
-                                  left.empty() ? "" : " Still there: " + join(left, ", ") + ".",
-                                  others.empty() ? "" : text(" ", others.size(), " other instances were not touched."));
+  e.outcome = !left.empty() || !seen->unsettled.empty() ? "some_left"
+              : ends.empty()                            ? "nothing_rented"
+                                                        : "destroyed";
+  e.summary =
+      ends.empty()
+          ? text("Nothing of ours is rented", a.scope == "project" ? " for this project" : "", "; ",
+                 others.size(), " other instances were not touched.")
+          : text(ends.size() - left.size(), " of ", ends.size(),
+                 " instances are gone, read back; total cost ", money(total), ".",
+                 left.empty() ? "" : " Still there: " + join(left, ", ") + ".",
+                 others.empty() ? "" : text(" ", others.size(), " other instances were not touched."));
   if (!rows.empty()) e.details = table({"instance", "GPU", "state", "cost"}, rows);
   return e;
 }
@@ -97,20 +111,27 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
 }  // namespace
 
 Tool destroy_all_tool(Workplace& workplace) {
-  auto args = ArgList<DestroyAllArgs>{}
-                  .optional("scope", &DestroyAllArgs::scope, "project: rentals of this project; account: all of ours on the account (default project)",
-                            {.choices = {"project", "account"}})
-                  .optional("discard_results", &DestroyAllArgs::discard_results, "true only on the user's word: destroy without bringing results home")
-                  .optional("stop_running", &DestroyAllArgs::stop_running, "true: stop experiments that still run; what they wrote is collected")
-                  .optional("wait_seconds", &DestroyAllArgs::wait_seconds, kWaitHelp, wait_rules())
-                  .optional("project", &DestroyAllArgs::project, kProjectHelp);
+  auto args =
+      ArgList<DestroyAllArgs>{}
+          .optional("scope", &DestroyAllArgs::scope,
+                    "project: rentals of this project; account: all of ours on the account (default project)",
+                    {.choices = {"project", "account"}})
+          .optional("discard_results", &DestroyAllArgs::discard_results,
+                    "true only on the user's word: destroy without bringing results home")
+          .optional("stop_running", &DestroyAllArgs::stop_running,
+                    "true: stop experiments that still run; what they wrote is collected")
+          .optional("wait_seconds", &DestroyAllArgs::wait_seconds, kWaitHelp, wait_rules())
+          .optional("project", &DestroyAllArgs::project, kProjectHelp);
   return make_tool(
       {.name = "destroy-all",
        .title = "End all rentals",
-       .description = "Does what destroy does for every machine of ours at once, and reports the total cost. Machines that others rented on the account are "
-                      "named and not touched; a machine whose results cannot be brought home is kept and named.",
+       .description =
+           "Does what destroy does for every machine of ours at once, and reports the total cost. Machines "
+           "that others rented on the account are "
+           "named and not touched; a machine whose results cannot be brought home is kept and named.",
        .effect = ToolEffect::destroys},
-      std::move(args), [&workplace](const DestroyAllArgs& a, CallContext& call) { return destroy_all(workplace, a, call); });
+      std::move(args),
+      [&workplace](const DestroyAllArgs& a, CallContext& call) { return destroy_all(workplace, a, call); });
 }
 
 }  // namespace vastgpu

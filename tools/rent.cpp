@@ -16,14 +16,17 @@ struct RentArgs {
   double wait_seconds = 45;
 };
 
-Result<std::string> quote_to_use(Workplace& workplace, const Deps& d, const RentArgs& a, const ProjectSettings& settings,
-                                 const std::filesystem::path& project, std::stop_token stop) {
-  if (a.quote_id) return *a.quote_id;
+Result<std::string> quote_for_offer(const Deps& d, const RentArgs& a, const ProjectSettings& settings,
+                                    const std::filesystem::path& project, std::stop_token stop) {
   if (!a.offer_id)
     return fail({.code = Code::invalid_argument,
                  .what = "rent needs quote_id (or offer_id)",
                  .next_step = "call provision and pass a quote_id from its answer"});
-  (void)workplace;
+  auto open =
+      d.ledger.rentals(true);  // asked for before, and the answer was lost on its way: the same rental
+  if (!open) return fail(std::move(open).error());
+  for (const Rental& r : *open)
+    if (r.offer == *a.offer_id && r.project == project.string()) return r.quote_id;
   TaskRequest request;
   request.image = settings.image;
   QuoteRequest quoting{project, analyse(project, request), settings.max_budget, false, {}};
@@ -36,9 +39,15 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   if (!project) return fail(std::move(project).error());
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
+  if (a.quote_id) {  // it is its own project that rents, and whose budget counts
+    auto quote = deps->ledger.quote(*a.quote_id);
+    if (!quote) return fail(std::move(quote).error());
+    if (*quote) project = std::filesystem::path((*quote)->project);
+  }
   const ProjectSettings settings = read_project_settings(*project);
   if (auto readable = check_budget_readable(settings); !readable) return fail(std::move(readable).error());
-  auto quote_id = quote_to_use(workplace, *deps, a, settings, *project, call.stop);
+  auto quote_id = a.quote_id ? Result<std::string>(*a.quote_id)
+                             : quote_for_offer(*deps, a, settings, *project, call.stop);
   if (!quote_id) return fail(std::move(quote_id).error());
 
   LaunchRequest request{*quote_id, settings.max_budget, std::nullopt};
@@ -53,23 +62,38 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   e.facts["doing"] = launched->doing;
   e.facts["machines_given_up"] = launched->given_up;
   e.facts["warnings"] = launched->warning.empty() ? json::array() : json::array({launched->warning});
-  for (const std::string& failed : launched->given_up) e.details += "- gave up (destroyed, confirmed gone): " + clean_line(failed, 300) + "\n";
+  for (const std::string& failed : launched->given_up)
+    e.details += "- gave up (destroyed, confirmed gone): " + clean_line(failed, 300) + "\n";
   if (!launched->warning.empty()) e.details += "- warning: " + launched->warning + "\n";
   const json again{{"quote_id", *quote_id}, {"project", project->string()}};
   switch (launched->state) {
     case LaunchOutcome::State::ready:
       e.outcome = "ready";
-      e.summary = text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ", money(r.price),
-                       ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case), "; it ends by itself at ",
-                       to_iso8601(r.lease_end), ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
-      e.next.push_back({"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
+      e.summary = text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
+                       money(r.price), ", estimated total ", money(r.estimate), ", at most ",
+                       money(r.worst_case), "; it ends by itself at ", to_iso8601(r.lease_end),
+                       ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
+      e.next.push_back(
+          {"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
       break;
     case LaunchOutcome::State::booting:
+      if (r.status == Status::stopped) {  // it worked once: its disk may hold results
+        e.outcome = "stopped";
+        e.summary =
+            text("Instance ", r.instance->value, " of this quote is stopped; its disk is kept and bills.");
+        e.next.push_back({"extend",
+                          {{"instance_id", *r.instance}, {"hours", 0.25}},
+                          "start it again to rescue its results, then destroy"});
+        break;
+      }
       e.outcome = "booting";
-      e.summary = text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)", " is not ready yet: ", launched->doing,
-                       ". It costs at most ", money(r.worst_case), ".");
+      e.summary =
+          text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)",
+               " is not ready yet: ", launched->doing, ". It costs at most ", money(r.worst_case), ".");
       e.next.push_back({"rent", again, "go on waiting; this never rents a second time"});
-      if (r.instance) e.next.push_back({"destroy", {{"instance_id", *r.instance}, {"discard_results", true}}, "give it up"});
+      if (r.instance)
+        e.next.push_back(
+            {"destroy", {{"instance_id", *r.instance}, {"discard_results", true}}, "give it up"});
       break;
     case LaunchOutcome::State::unsettled:
       e.outcome = "unsettled";
@@ -84,21 +108,31 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
 
 Tool rent_tool(Workplace& workplace) {
   auto args = ArgList<RentArgs>{}
-                  .optional("quote_id", &RentArgs::quote_id, "Quote from provision, e.g. q-1a2b3c4d", {.max_length = 64})
-                  .optional("offer_id", &RentArgs::offer_id, "Instead of a quote: an offer id the user named", id_rules())
-                  .optional("lease_hours", &RentArgs::lease_hours, "With offer_id: hours until the machine ends by itself (default 4)", {.minimum = 0.25, .maximum = 720})
-                  .optional("max_usd", &RentArgs::max_usd, "Refuse when the rental could cost more than this many US dollars", {.minimum = 0, .maximum = 1e6})
+                  .optional("quote_id", &RentArgs::quote_id, "Quote from provision, e.g. q-1a2b3c4d",
+                            {.max_length = 64})
+                  .optional("offer_id", &RentArgs::offer_id, "Instead of a quote: an offer id the user named",
+                            id_rules())
+                  .optional("lease_hours", &RentArgs::lease_hours,
+                            "With offer_id: hours until the machine ends by itself (default 4)",
+                            {.minimum = 0.25, .maximum = 720})
+                  .optional("max_usd", &RentArgs::max_usd,
+                            "Refuse when the rental could cost more than this many US dollars",
+                            {.minimum = 0, .maximum = 1e6})
                   .optional("wait_seconds", &RentArgs::wait_seconds, kWaitHelp, wait_rules())
                   .optional("project", &RentArgs::project, kProjectHelp);
-  return make_tool(
-      {.name = "rent",
-       .title = "Rent a machine",
-       .description = "Rents the machine of a quote and waits until SSH answers and the GPU is the one that was sold. Starts billing at once; show the "
-                      "total price and have the user's yes before calling. Checks max_budget of CLAUDE.md and the account's credit against the most it "
-                      "can cost. A machine that fails to boot is destroyed, confirmed gone, and the quote's next stand-in is tried within the same "
-                      "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call again with the same quote_id.",
-       .effect = ToolEffect::spends_money},
-      std::move(args), [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });
+  return make_tool({.name = "rent",
+                    .title = "Rent a machine",
+                    .description = "Rents the machine of a quote and waits until SSH answers and the GPU is "
+                                   "the one that was sold. Starts billing at once; show the "
+                                   "total price and have the user's yes before calling. Checks max_budget of "
+                                   "CLAUDE.md and the account's credit against the most it "
+                                   "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
+                                   "the quote's next stand-in is tried within the same "
+                                   "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call "
+                                   "again with the same quote_id.",
+                    .effect = ToolEffect::spends_money},
+                   std::move(args),
+                   [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });
 }
 
 }  // namespace vastgpu

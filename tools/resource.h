@@ -10,7 +10,7 @@
 namespace vastgpu {
 
 struct ResourceInfo {
-  std::string uri;    ///< "vast-gpu://rentals/123"
+  std::string uri;  ///< "vast-gpu://rentals/123"
   std::string name;
   std::string title;
   std::string description;

@@ -1,4 +1,5 @@
-// What can be read without a tool call: the instance file, each rental with its cost, each job's log as it is at home.
+// What can be read without a tool call: the instance file, each rental with its cost, each job's log as it is
+// at home.
 
 #include "core/files.h"
 #include "core/text.h"
@@ -16,7 +17,9 @@ constexpr std::string_view kInstanceFile = "vast-gpu://instances";
 constexpr std::size_t kLogTail = 64 * 1024;
 
 Error no_resource(const std::string& uri) {
-  return {.code = Code::not_found, .what = "there is no resource " + clean_line(uri, 200), .next_step = "list the resources"};
+  return {.code = Code::not_found,
+          .what = "there is no resource " + clean_line(uri, 200),
+          .next_step = "list the resources"};
 }
 
 std::optional<InstanceId> id_in(std::string_view uri, std::string_view prefix) {
@@ -25,7 +28,9 @@ std::optional<InstanceId> id_in(std::string_view uri, std::string_view prefix) {
 }
 
 Result<std::vector<ResourceInfo>> list_resources(Workplace& w) {
-  std::vector<ResourceInfo> found{{std::string(kInstanceFile), "instances", "vast-instances.json", "The public record of rented machines of this project", "application/json"}};
+  std::vector<ResourceInfo> found{{std::string(kInstanceFile), "instances", "vast-instances.json",
+                                   "The public record of rented machines of this project",
+                                   "application/json"}};
   auto deps = w.open({});
   if (!deps) return found;  // without a key there are no rentals to show
   auto rentals = deps->ledger.rentals(false);
@@ -33,8 +38,10 @@ Result<std::vector<ResourceInfo>> list_resources(Workplace& w) {
   for (const Rental& r : *rentals) {
     if (!r.instance || found.size() > 100) continue;
     const std::string id = to_string(*r.instance);
-    found.push_back({std::string(kRentals) + id, "rental-" + id, r.gpu_name + ", " + to_string(r.status), "One rental", "application/json"});
-    found.push_back({std::string(kCosts) + id, "cost-" + id, "Cost of instance " + id, "Estimate, own count and the provider's charges", "application/json"});
+    found.push_back({std::string(kRentals) + id, "rental-" + id, r.gpu_name + ", " + to_string(r.status),
+                     "One rental", "application/json"});
+    found.push_back({std::string(kCosts) + id, "cost-" + id, "Cost of instance " + id,
+                     "Estimate, own count and the provider's charges", "application/json"});
   }
   return found;
 }
@@ -59,7 +66,8 @@ Result<ResourceContent> read_log(Workplace& w, const std::string& uri) {
   auto log = read_file(home_folders(*rental).logs / (parts[1] + ".log"), 256u << 20);
   if (!log && log.error().code == Code::not_found) return fail(no_resource(uri + " (not collected yet)"));
   if (!log) return fail(std::move(log).error());
-  const std::string_view tail = std::string_view(*log).substr(log->size() > kLogTail ? log->size() - kLogTail : 0);
+  const std::string_view tail =
+      std::string_view(*log).substr(log->size() > kLogTail ? log->size() - kLogTail : 0);
   return ResourceContent{uri, "text/plain", clean(tail, kLogTail)};
 }
 
@@ -68,7 +76,8 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
     auto project = w.project(std::nullopt);
     if (!project) return fail(std::move(project).error());
     auto content = read_file(*project / "vast-instances.json", 8u << 20);
-    if (!content && content.error().code == Code::not_found) return ResourceContent{uri, "application/json", "[]"};
+    if (!content && content.error().code == Code::not_found)
+      return ResourceContent{uri, "application/json", "[]"};
     if (!content) return fail(std::move(content).error());
     return ResourceContent{uri, "application/json", clean(*content, 8u << 20)};
   }
@@ -89,9 +98,12 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
 
 ResourceCatalogue all_resources(Workplace& w) {
   return {[&w] { return list_resources(w); },
-          {{"vast-gpu://rentals/{instance_id}", "rental", "One rental", "State, cost so far and lease of one rental", "application/json"},
-           {"vast-gpu://costs/{instance_id}", "cost", "Cost report", "Estimate, own count and the provider's charges", "application/json"},
-           {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment", "The end of a collected log", "text/plain"}},
+          {{"vast-gpu://rentals/{instance_id}", "rental", "One rental",
+            "State, cost so far and lease of one rental", "application/json"},
+           {"vast-gpu://costs/{instance_id}", "cost", "Cost report",
+            "Estimate, own count and the provider's charges", "application/json"},
+           {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment",
+            "The end of a collected log", "text/plain"}},
           [&w](const std::string& uri) { return read_resource(w, uri); }};
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "fleet/reach.h"
+#include "fleet/record.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 
@@ -23,15 +24,25 @@ Result<Envelope> setup(Workplace& workplace, const SetupArgs& a, CallContext& ca
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
   const auto lock = lock_rental(*deps, rental->label, caller);
   if (!lock) return fail(lock.error());
+  if (auto read = refresh(*deps, *rental); !read)
+    return fail(std::move(read).error());  // others worked on it meanwhile
   auto done = set_up(*deps, *rental, caller);
   if (!done) return fail(std::move(done).error());
 
   Envelope e;
-  e.facts = {{"instance_id", a.instance_id}, {"files", done->code.files}, {"sent_files", done->code.sent_files},
-             {"sent_bytes", done->code.sent_bytes}, {"left_out", done->code.left_out}, {"packages", done->packages},
-             {"torch", done->torch}, {"cuda_works", done->cuda_works}, {"remote_folder", "/workspace/project"}};
-  const std::string sent = text(done->code.sent_files, " of ", done->code.files, " files sent (", bytes(done->code.sent_bytes), ")");
-  for (const std::string& name : done->code.left_out) e.details += "- stayed at home: " + clean_line(name, 200) + "\n";
+  e.facts = {{"instance_id", a.instance_id},
+             {"files", done->code.files},
+             {"sent_files", done->code.sent_files},
+             {"sent_bytes", done->code.sent_bytes},
+             {"left_out", done->code.left_out},
+             {"packages", done->packages},
+             {"torch", done->torch},
+             {"cuda_works", done->cuda_works},
+             {"remote_folder", "/workspace/project"}};
+  const std::string sent = text(done->code.sent_files, " of ", done->code.files, " files sent (",
+                                bytes(done->code.sent_bytes), ")");
+  for (const std::string& name : done->code.left_out)
+    e.details += "- stayed at home: " + clean_line(name, 200) + "\n";
   switch (done->state) {
     case SetupOutcome::State::installing:
       e.outcome = "installing";
@@ -49,8 +60,10 @@ Result<Envelope> setup(Workplace& workplace, const SetupArgs& a, CallContext& ca
     case SetupOutcome::State::ready:
       e.outcome = done->cuda_works ? "ready" : "ready_without_cuda";
       e.summary = sent + ", " + done->packages + " installed. " + done->torch + ".";
-      e.next.push_back({"run", {{"instance_id", a.instance_id}, {"command", "python train.py"}, {"experiment", "exp01"}},
-                        "with the project's real command and a name for the experiment"});
+      e.next.push_back(
+          {"run",
+           {{"instance_id", a.instance_id}, {"command", "python train.py"}, {"experiment", "exp01"}},
+           "with the project's real command and a name for the experiment"});
       break;
   }
   return e;
@@ -65,11 +78,14 @@ Tool setup_tool(Workplace& workplace) {
   return make_tool(
       {.name = "setup",
        .title = "Prepare a machine",
-       .description = "Sends the project's code to /workspace/project (scripts, configs, text; not data/, checkpoints, .git, wandb/, outputs/), "
-                      "installs requirements.txt (or wandb tensorboard scipy scikit-learn pandas without one), and checks that torch sees CUDA. "
+       .description = "Sends the project's code to /workspace/project (scripts, configs, text; not data/, "
+                      "checkpoints, .git, wandb/, outputs/), "
+                      "installs requirements.txt (or wandb tensorboard scipy scikit-learn pandas without "
+                      "one), and checks that torch sees CUDA. "
                       "Repeatable: only what changed travels. While the outcome is `installing`, call again.",
        .effect = ToolEffect::writes_files},
-      std::move(args), [&workplace](const SetupArgs& a, CallContext& call) { return setup(workplace, a, call); });
+      std::move(args),
+      [&workplace](const SetupArgs& a, CallContext& call) { return setup(workplace, a, call); });
 }
 
 }  // namespace vastgpu

@@ -1,5 +1,6 @@
 #pragma once
-// What tools are given at start: a way to open the outside world when a call first needs it, and nothing before. Thread-safe.
+// What tools are given at start: a way to open the outside world when a call first needs it, and nothing
+// before. Thread-safe.
 
 #include <filesystem>
 #include <optional>

@@ -115,10 +115,18 @@ json RentalStage::admin(const std::string& method, const std::string& path, cons
   httplib::Client client(url_);
   client.set_read_timeout(30);
   const httplib::Headers headers{{"Authorization", "Bearer sandbox-key"}};
-  const auto answer = method == "GET"      ? client.Get(path, headers)
-                      : method == "DELETE" ? client.Delete(path, headers, "{}", "application/json")
-                      : method == "PUT"    ? client.Put(path, headers, dump(body), "application/json")
-                                           : client.Post(path, headers, dump(body), "application/json");
+  const auto ask = [&] {
+    return method == "GET"      ? client.Get(path, headers)
+           : method == "DELETE" ? client.Delete(path, headers, "{}", "application/json")
+           : method == "PUT"    ? client.Put(path, headers, dump(body), "application/json")
+                                : client.Post(path, headers, dump(body), "application/json");
+  };
+  auto answer = ask();
+  // Our own side uses up the account's rate, too.
+  for (int again = 0; again < 10 && answer && answer->status == 429; ++again) {
+    house_->clock().sleep_for(std::chrono::seconds(5), {});
+    answer = ask();
+  }
   REQUIRE(answer);
   INFO(path << ": " << answer->status << " " << answer->body);
   REQUIRE(answer->status == 200);
