@@ -237,7 +237,7 @@ TEST_CASE("python on a machine has a torch that sees the GPUs", "[machine]") {
     const auto none = stage.in("pip install no-such-thing");
     CHECK(none.code == 1);
     CHECK(contains(none.out, "No matching distribution found for no-such-thing"));
-    CHECK(stage.in("apt-get install -y -qq git").code == 0);
+    CHECK(stage.in("apt-get install -y -qq screen rsync").code == 0);
   }
   SECTION("memory is used while something trains, on the GPU it was given") {
     const std::string used =
