@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "core/fd.h"
 #include "core/text.h"
@@ -50,7 +52,14 @@ Result<void> set_up(Database& db, const std::filesystem::path& path) {
   const auto lock = FileLock::acquire(path.parent_path(), path.filename().string() + ".open", clock,
                                       clock.now() + kPatience, {});
   if (!lock) return fail(lock.error());
-  if (auto mode = db.ask("PRAGMA journal_mode = WAL"); !mode) return fail(std::move(mode).error());
+  // Several processes that make the file at once: the switch to WAL answers busy at once, without SQLite's
+  // own waiting.
+  for (int tries = 0;; ++tries) {
+    auto mode = db.ask("PRAGMA journal_mode = WAL");
+    if (mode) break;
+    if (mode.error().code != Code::unavailable || tries == 200) return fail(std::move(mode).error());
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   return migrate(db, ledger_steps());
 }
 
