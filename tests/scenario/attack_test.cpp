@@ -40,6 +40,15 @@ Rental newest(RentalStage& stage) {
   return rentals->front();
 }
 
+/// A quote that would go on to another machine by itself.
+std::optional<std::string> quote_with_stand_ins(RentalStage& stage) {
+  auto options = stage.call("provision", {{"vram_gib", 8}, {"hours", 1}});
+  REQUIRE(options);
+  for (const json& o : options->facts["options"])
+    if (o["stand_ins"] > 0) return o["quote_id"].get<std::string>();
+  return std::nullopt;
+}
+
 /// By hand on the machine.
 std::string on_machine(RentalStage& stage, const std::string& command) {
   const Deps d = stage.deps();
@@ -110,7 +119,7 @@ class Meanwhile : public Market {
 
 SCENARIO("a machine destroyed while rent still waits for it: no other one is rented in its place") {
   RentalStage stage(VASTGPU_BINARY, {.speed = 300, .machines = false});
-  auto id = stage.quote();
+  const auto id = quote_with_stand_ins(stage);
   REQUIRE(id);
   REQUIRE(stage.call("rent", {{"quote_id", *id}, {"wait_seconds", 0}}));  // booting
   const InstanceId instance = *newest(stage).instance;
@@ -134,11 +143,7 @@ SCENARIO("a machine destroyed while rent still waits for it: no other one is ren
 
 SCENARIO("a call that ended between two stand-ins left a quote behind: the next call goes on with it") {
   RentalStage stage(VASTGPU_BINARY, {.speed = 300, .faults = {"offer-gone=410"}, .machines = false});
-  auto options = stage.call("provision", {{"vram_gib", 8}, {"hours", 1}});
-  REQUIRE(options);
-  std::optional<std::string> id;
-  for (const json& o : options->facts["options"])
-    if (o["stand_ins"] > 0) id = o["quote_id"].get<std::string>();
+  const auto id = quote_with_stand_ins(stage);
   REQUIRE(id);
   const Deps d = stage.deps();
   auto first = d.ledger.quote(*id);
