@@ -201,6 +201,14 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   return fail(std::move(e));
 }
 
+/// Whether it counts as refused only because no list showed its label, and not by the marketplace's own word.
+Result<bool> was_given_up(const Deps& d, const Rental& rental) {
+  if (rental.status != Status::refused) return false;
+  return d.ledger.events(rental.label).map([](const std::vector<LedgerEvent>& events) {
+    return std::ranges::any_of(events, [](const LedgerEvent& e) { return e.kind == "gone"; });
+  });
+}
+
 /// A create without an answer: the label decides. True once the contract is known.
 Result<bool> settle(const Deps& d, Rental& rental, const Caller& caller) {
   for (;;) {
@@ -252,6 +260,14 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
                      .what = "quote " + request.quote_id + " was used: its instance " +
                              to_string(*attempt->rental->instance) + " is destroyed",
                      .next_step = "call provision for a fresh quote"});
+      auto unconfirmed = was_given_up(d, *attempt->rental);
+      if (!unconfirmed) return fail(std::move(unconfirmed).error());
+      if (*unconfirmed)  // its contract may still appear: another machine now could make two of one quote
+        return fail(
+            {.code = Code::not_found,
+             .what = "the marketplace never confirmed the rental with label " + attempt->rental->label +
+                     ", so this quote rents nothing more",
+             .next_step = "call list to see that nothing appeared, then provision for a fresh quote"});
       auto asked_for = was_asked_for(d, *attempt->rental);
       if (!asked_for) return fail(std::move(asked_for).error());
       if (*asked_for)  // nobody wants another one in its place
