@@ -29,3 +29,28 @@ add_library(deps::httplib ALIAS deps_httplib)
 add_library(deps_cli11 INTERFACE)
 target_include_directories(deps_cli11 SYSTEM INTERFACE ${CLI11_INCLUDE})
 add_library(deps::cli11 ALIAS deps_cli11)
+
+# Parsers of analysis/. Linked statically where the distribution ships archives: a server that never analyses a
+# project maps nothing of them.
+function(vastgpu_parser name header)
+  find_path(${name}_INCLUDE ${header} REQUIRED)
+  add_library(deps_${name} INTERFACE)
+  target_include_directories(deps_${name} SYSTEM INTERFACE ${${name}_INCLUDE})
+  foreach(library IN LISTS ARGN)
+    find_library(${library}_FILE NAMES lib${library}.a ${library} REQUIRED)
+    target_link_libraries(deps_${name} INTERFACE ${${library}_FILE})
+  endforeach()
+  add_library(deps::${name} ALIAS deps_${name})
+endfunction()
+vastgpu_parser(markdown cmark-gfm.h cmark-gfm-extensions cmark-gfm)
+vastgpu_parser(yaml yaml.h yaml)
+vastgpu_parser(toml toml++/toml.h)
+vastgpu_parser(regex pcre2.h pcre2-8)
+vastgpu_parser(tree_sitter tree_sitter/api.h tree-sitter)
+
+# The Python grammar is not packaged; its generated parser stands in third_party/.
+add_library(deps_python STATIC third_party/tree-sitter-python/parser.c third_party/tree-sitter-python/scanner.c)
+target_include_directories(deps_python PRIVATE third_party/tree-sitter-python)
+target_compile_options(deps_python PRIVATE -w)
+target_link_libraries(deps_python PUBLIC deps::tree_sitter)
+add_library(deps::python ALIAS deps_python)

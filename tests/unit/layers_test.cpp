@@ -29,8 +29,17 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
 
 // A library is one folder's business.
 const std::map<std::string, std::set<std::string>> kOwners{
-    {"httplib.h", {"market", "sandbox"}}, {"libssh2.h", {"remote"}}, {"archive.h", {"remote"}},
-    {"archive_entry.h", {"remote"}},      {"sqlite3.h", {"state"}},  {"CLI/CLI.hpp", {"server"}},
+    {"httplib.h", {"market", "sandbox"}},
+    {"libssh2.h", {"remote"}},
+    {"archive.h", {"remote"}},
+    {"archive_entry.h", {"remote"}},
+    {"sqlite3.h", {"state"}},
+    {"CLI/CLI.hpp", {"server"}},
+    {"cmark-gfm.h", {"analysis"}},
+    {"yaml.h", {"analysis"}},
+    {"toml++/toml.h", {"analysis"}},
+    {"pcre2.h", {"analysis"}},
+    {"tree_sitter/api.h", {"analysis"}},
 };
 
 struct Line {
