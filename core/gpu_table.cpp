@@ -94,6 +94,13 @@ constexpr auto kModels = std::to_array<GpuModel>({
     {"Tesla V100", 32, "volta", 700, 125, 900, 0.82, 9.0, false},
     {"Tesla P100", 16, "pascal", 600, 21.2, 732, 0.3, 8.0, false},
     {"Tesla P40", 24, "pascal", 610, 11.8, 346, 0.22, 8.0, false},
+    // Rarely for rent; people measure on them.
+    {"GTX 1060", 6, "pascal", 610, 4.4, 192, 0.1, 8.0, false},
+    {"GTX 1070", 8, "pascal", 610, 6.5, 256, 0.14, 8.0, false},
+    {"GTX 1070 Ti", 8, "pascal", 610, 8.2, 256, 0.16, 8.0, false},
+    {"GTX 1650", 4, "turing", 750, 3.0, 128, 0.08, 10.0, false},
+    {"GTX 1660 Ti", 6, "turing", 750, 11, 288, 0.19, 10.0, false},
+    {"Tesla K80", 12, "kepler", 370, 4.1, 240, 0.06, 5.0, false},
     {"GTX 1080", 8, "pascal", 610, 8.9, 320, 0.18, 8.0, false},
     {"GTX 1080 Ti", 11, "pascal", 610, 11.3, 484, 0.25, 8.0, false},
     {"Titan Xp", 12, "pascal", 610, 12.1, 548, 0.27, 8.0, false},
