@@ -56,7 +56,7 @@ std::string describe(const Workload& w) {
 /// Settings that nobody stated and that change this estimate.
 std::vector<std::string> that_matter(const Workload& w) {
   std::vector<std::string> names;
-  for (const char* name : {"method", "bits", "batch", "seq", "res", "gc", "task"}) {
+  for (const char* name : {"method", "bits", "batch", "seq", "res", "shard", "gc", "task"}) {
     const bool trained = w.trains() || (std::string_view(name) != "method" &&
                                         std::string_view(name) != "gc" && std::string_view(name) != "bits");
     if (trained && w.assumes(name)) names.emplace_back(name);
@@ -103,6 +103,15 @@ MemoryEstimate estimate_memory(const Workload& w) {
   e.likely.value = likely;
   e.low.value = likely * (sized ? 0.7 : 0.82);
   e.safe.value = likely * margin;
+  if (w.trains() && w.gc && w.assumes("gc")) {
+    // Perhaps nobody switches checkpointing on: cover that too, as far as it costs less than a larger class
+    // of card.
+    Workload open = w;
+    open.gc = false;
+    const Activations a = activations_of(open), closed = activations_of(w);
+    const double without = likely + (a.saved - closed.saved) * kFragments / kGib;
+    e.safe.value = std::max(e.safe.value, std::min(without * 1.05, likely * 1.6));
+  }
   if (!e.assumed.empty()) e.settles = e.assumed.front();
   return e;
 }

@@ -93,6 +93,18 @@ std::vector<Entry> load() {
   return entries;
 }
 
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> kEntries = load();
+  return kEntries;
+}
+
+/// "llama 2 7b" and "llama_2_7b" are "llama-2-7b". As long as before.
+std::string with_dashes(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c == ' ' || c == '_' || c == '/' || c == ':'; }, '-');
+  return text;
+}
+
 }  // namespace
 
 const char* to_string(Family f) {
@@ -103,14 +115,11 @@ const char* to_string(Family f) {
 }
 
 const ModelCard* find_card(std::string_view name) {
-  static const std::vector<Entry> kEntries = load();
   const std::string written = to_lower(name.substr(0, 120));
-  std::string joined = written;  // "llama 2 7b" and "llama_2_7b" are "llama-2-7b"
-  std::ranges::replace_if(
-      joined, [](char c) { return c == ' ' || c == '_' || c == '/' || c == ':'; }, '-');
+  const std::string joined = with_dashes(written);
   const ModelCard* best = nullptr;
   std::size_t longest = 0;
-  for (const Entry& e : kEntries)
+  for (const Entry& e : entries())
     for (const Pattern& p : e.patterns)
       for (const std::string& form : {written, joined})
         if (const std::size_t n = p.length_in(form); n > longest) {
@@ -118,6 +127,24 @@ const ModelCard* find_card(std::string_view name) {
           best = &e.card;
         }
   return best;
+}
+
+std::vector<CardMention> find_cards(std::string_view text) {
+  const std::string written = to_lower(text.substr(0, 4'000));
+  const std::string joined = with_dashes(written);
+  std::vector<CardMention> all;
+  for (const Entry& e : entries())
+    for (const Pattern& p : e.patterns)
+      for (const std::string* form : {&written, &joined})
+        for (const Pattern::Match& m : p.find_all(*form)) all.push_back({&e.card, m.at, m.end});
+  std::ranges::stable_sort(
+      all, [](const CardMention& a, const CardMention& b) { return a.end - a.at > b.end - b.at; });
+  std::vector<CardMention> kept;
+  for (const CardMention& m : all)
+    if (std::ranges::none_of(kept, [&](const CardMention& k) { return m.at < k.end && k.at < m.end; }))
+      kept.push_back(m);
+  std::ranges::sort(kept, {}, &CardMention::at);
+  return kept;
 }
 
 Geometry usual_shape(double params_b, Family family) {

@@ -51,6 +51,13 @@ struct ModelCard {
 /// Looks at the first 120 bytes.
 const ModelCard* find_card(std::string_view name);
 
+struct CardMention {
+  const ModelCard* card;
+  std::size_t at, end;  ///< in the text given
+};
+/// Every card named in a text of up to 4,000 bytes, in order; of overlapping names the longest.
+std::vector<CardMention> find_cards(std::string_view text);
+
 /// A shape that models of so many parameters usually have.
 Geometry usual_shape(double params_b, Family family);
 

@@ -8,6 +8,8 @@
 
 #include "analysis/amounts.h"
 #include "analysis/datasets.h"
+#include "analysis/model_catalog.h"
+#include "analysis/pattern.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -140,12 +142,51 @@ void note_absurd(SentenceFacts& facts, std::string_view t, const Amount& a) {
 
 }  // namespace
 
+/// Models by the family names that people write, and by the names of the table.
+std::vector<ModelMention> named_models(std::string_view task) {
+  std::vector<ModelMention> found = find_models(task);
+  for (const CardMention& m : find_cards(task)) {
+    const auto overlaps = [&](const ModelMention& o) { return o.at < m.end && m.at < o.at + o.name.size(); };
+    const auto same = std::ranges::find_if(found, overlaps);
+    if (same != found.end() && (find_card(same->name) == m.card || same->name.size() > m.end - m.at))
+      continue;
+    ModelMention mention{
+        std::string(task.substr(m.at, m.end - m.at)), ModelKind::language, m.card->params_b, {}, m.at};
+    switch (m.card->family) {
+      case Family::vision:
+      case Family::detection:
+      case Family::segmentation:
+        mention.kind = ModelKind::vision;
+        break;
+      case Family::diffusion:
+        mention.kind = ModelKind::diffusion;
+        break;
+      case Family::speech:
+        mention.kind = ModelKind::audio;
+        break;
+      case Family::encoder:
+        mention.kind = ModelKind::encoder;
+        break;
+      default:
+        break;
+    }
+    if (same != found.end())
+      *same = std::move(mention);
+    else
+      found.push_back(std::move(mention));
+  }
+  std::ranges::stable_sort(found, {}, &ModelMention::at);
+  return found;
+}
+
 /// "7B", "1.5 b parameters", "70亿参数": a size that no model name carries. Billions.
 std::optional<double> bare_size(const std::string& plain_text) {
-  static const std::regex kBillions(R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(?:b|billion)(?![\w/]))");
+  static const std::regex kBillions(
+      R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(b|billion|m)(?![\w/])(?!\s?(?:\w+ )?(?:tokens?|samples|images|examples|steps|pairs|rows|sentences)))");
   static const std::regex kHundredMillions(R"((\d{1,5}(?:\.\d{1,2})?)\s?亿)");
   std::smatch match;
-  if (std::regex_search(plain_text, match, kBillions)) return std::atof(match[1].str().c_str());
+  if (std::regex_search(plain_text, match, kBillions))
+    return std::atof(match[1].str().c_str()) * (match[2] == "m" ? 0.001 : 1);
   if (std::regex_search(plain_text, match, kHundredMillions)) return std::atof(match[1].str().c_str()) / 10;
   return std::nullopt;
 }
@@ -156,13 +197,18 @@ SentenceFacts read_sentence(std::string_view task) {
   const std::string t = with_digits(plain(task));
   const std::string_view view = t;
 
-  facts.models = find_models(task);
+  facts.models = named_models(task);
   if (const auto size = bare_size(t.substr(0, 2000)); size && *size > 0) {
     if (facts.models.empty())
       facts.models.push_back(
-          {fixed(*size, *size < 10 ? 1 : 0) + "B model", ModelKind::language, size, {}, 0});
-    else if (!facts.models.front().params_b && !facts.models.front().train_gib)
-      facts.models.front().params_b = size;
+          {*size < 0.95 ? fixed(*size * 1000, 0) + "M model" : fixed(*size, *size < 10 ? 1 : 0) + "B model",
+           ModelKind::language,
+           size,
+           {},
+           0});
+    else if (static const Pattern kSized(R"(\d(?:\.\d+)?[ -]?[bm](?![a-z]))");
+             !kSized.in(facts.models.front().name))
+      facts.params_b = facts.models.front().params_b = size;
   }
   facts.method = read_method(t);
   facts.precision = read_precision(t);

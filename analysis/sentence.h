@@ -22,6 +22,7 @@ struct SentenceFacts {
   std::optional<std::string> dataset;
   std::optional<GpuMention> card;  ///< a card the user named
   std::vector<ModelMention> models;
+  std::optional<double> params_b;  ///< a size that stands apart from the name: "a 350M GPT-2"
   Method method = Method::unknown;
   Precision precision = Precision::unknown;
   bool training = false;  ///< the words speak of training

@@ -202,12 +202,28 @@ Resolution usual_resolution(const Workload& w, const std::string& words) {
     if (any_in(words, {"video", "cogvideo", "t2v", "open-sora"}) ||
         any_in(w.model, {"video", "wan2", "open-sora", "ltx", "mochi"}))
       return kUsualVideo;
-    return w.params_b > 1.5 ? Resolution{1024, 1024, 1} : Resolution{512, 512, 1};
+    // Scripts for the largest ones train adapters at 512 unless told otherwise.
+    const bool small_pictures = w.params_b < 1.5 || (w.params_b > 8 && w.trains() && w.method != "full");
+    return small_pictures ? Resolution{512, 512, 1} : Resolution{1024, 1024, 1};
   }
   if (w.family == Family::detection)
     return w.model.find("yolo") != std::string::npos ? Resolution{640, 640, 1} : Resolution{1333, 800, 1};
   if (w.family == Family::segmentation) return {512, 512, 1};
   return {224, 224, 1};
+}
+
+/// Several GPUs and a model that one of them cannot hold: then it is spread, whatever nobody said.
+void spread_if_too_large(const ClaimBook& claims, Workload& w) {
+  if (claims.has("shard") || w.gpus < 2 || !is_transformer(w.family)) return;
+  const double bytes = !w.trains() || w.method != "full" ? (w.bits == "4"   ? 0.56
+                                                            : w.bits == "8" ? 1.05
+                                                                            : 2)
+                                                         : (w.bits == "16" ? 8 : 16);
+  const double whole = bytes * w.params_b;
+  const double room = claims.number("vram_gib").value_or(w.method == "full" ? 75 : 60);
+  if (whole < room) return;
+  w.shard = !w.trains() ? "tp" : w.method == "full" ? "zero3" : "pp";
+  w.assumed.emplace_back("shard");
 }
 
 }  // namespace
@@ -252,6 +268,8 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
     w.card = nullptr;  // its UNet is not the one that segments
   w.family =
       w.card != nullptr && w.card->family != Family::other ? w.card->family : kind_of(claims, w.model, said);
+  if (w.family == Family::vision && any_in(said, {"r-cnn", "rcnn", "detection", "detector"}))
+    w.family = Family::detection;  // the name is that of the backbone
   // A network many times larger than its namesake is another kind that borrows the name.
   if (w.card != nullptr && is_transformer(w.family) != is_transformer(w.card->family)) w.card = nullptr;
   w.active_params_b =
@@ -285,7 +303,11 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
     w.res = usual_resolution(w, said);
     w.assumed.emplace_back("res");
   }
-  if (const auto frames = claims.number("frames")) w.res.frames = *frames;
+  if (const auto frames = claims.number("frames"))
+    w.res.frames = *frames;
+  else if (w.family == Family::diffusion && w.res.frames <= 1 &&
+           any_in(said + w.model, {"video", "open-sora", "t2v"}))
+    w.res.frames = kUsualVideo.frames;
   w.fwd_gflops = claims.number("fwd_gflops").value_or(0);
 
   w.batch = read.number("batch", usual_batch(w));
@@ -297,10 +319,14 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
                                                          : 1024;
   if (is_transformer(w.family) || w.family == Family::speech) w.seq = read.number("seq", usual_seq);
   // Nobody trains a large model on long batches without recomputing; small ones usually do.
-  const bool heavy = w.family == Family::diffusion
-                         ? w.params_b > 1.5
-                         : is_transformer(w.family) && w.params_b > 4 && w.batch * w.seq >= 1500;
+  // Libraries switch it on for quantised weights.
+  const bool heavy = w.family == Family::diffusion ? w.params_b > 1.5
+                     : is_transformer(w.family)    ? (w.params_b > 4 && w.batch * w.seq >= 1500) ||
+                                                      (w.method == "qlora" && w.params_b < 80)
+                                                : w.method == "qlora";
   w.gc = w.trains() && read.flag("gc", heavy);
+
+  spread_if_too_large(claims, w);
 
   w.epochs = claims.number("epochs");
   w.samples = claims.number("samples");
