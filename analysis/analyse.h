@@ -34,6 +34,7 @@ struct TaskRequest {
   std::optional<double> disk_gb = {};
   std::optional<std::string> image = {};
   std::optional<double> cuda = {};
+  json facts = {};  ///< an object of settings (analysis/setting.h) that the caller knows
 };
 
 TaskProfile analyse(const std::filesystem::path& project, const TaskRequest& request);

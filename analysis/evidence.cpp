@@ -68,32 +68,49 @@ void to_json(json& j, const Evidence& e) {
        {"value", rounded(e.value)},
        {"source", e.source},
        {"rank", e.rank},
-       {"guess", e.guess}};
-  if (e.headroom != 1) j["headroom"] = e.headroom;
-  if (!e.overruled.empty()) j["overruled"] = e.overruled;
+       {"guess", e.guess},
+       {"overruled", e.overruled}};
+  if (e.headroom != 1) j["headroom"] = rounded(e.headroom);
 }
 
+namespace {
+/// Hours keep what is left of a minute: short jobs are measured in seconds.
+json precise(Hours h) { return std::round(h.count() * 1e4) / 1e4; }
+json hours_range(const TaskProfile& p) {
+  if (!p.hours_range) return nullptr;
+  return {{"low", precise(p.hours_range->low)},
+          {"likely", precise(p.hours_range->likely)},
+          {"high", precise(p.hours_range->high)},
+          {"gpu", p.reference_gpu},
+          {"num_gpus", p.gpus}};
+}
+}  // namespace
+
 void to_json(json& j, const TaskProfile& p) {
-  const auto count = [](const std::optional<Hours>& h) {
-    return h ? rounded(json(h->count())) : json(nullptr);
-  };
+  const auto count = [](const std::optional<Hours>& h) { return h ? precise(*h) : json(nullptr); };
   j = {{"task", p.task},
        {"model", or_null(p.model)},
        {"params_b", p.params_b ? json(*p.params_b) : json(nullptr)},
-       {"vram_gib", rounded(json(p.vram.value))},
+       {"vram_gib",
+        {{"low", rounded(json(p.vram_low.value))},
+         {"likely", rounded(json(p.vram_likely.value))},
+         {"safe", rounded(json(p.vram.value))}}},
        {"gpus", p.gpus},
+       {"one_machine", p.one_machine},
        {"gpu_hours", count(p.gpu_hours)},
-       {"hours", count(p.hours)},
+       {"hours", hours_range(p)},
        {"reference_gpu", p.reference_gpu},
        {"disk_gb", rounded(json(p.disk.value))},
        {"cuda", p.min_cuda},
        {"min_compute_cap", p.min_compute_cap > 0 ? json(p.min_compute_cap) : json(nullptr)},
        {"max_compute_cap", p.max_compute_cap > 0 ? json(p.max_compute_cap) : json(nullptr)},
+       {"host_ram_gb", p.host_ram ? json(p.host_ram->value) : json(nullptr)},
        {"image", p.image},
        {"checkpoints", p.checkpoints},
        {"evidence", p.evidence},
        {"unknown", p.unknown},
        {"warnings", p.warnings}};
+  if (p.plan) j["plan"] = *p.plan;
 }
 
 }  // namespace vastgpu

@@ -1,5 +1,5 @@
 #pragma once
-// How a task profile grows: everything is read once, then each quantity is settled from the best witness.
+// How a task profile grows: every witness is heard once, then each quantity is settled from the best of them.
 // Used by `analyse` only. One thread at a time.
 
 #include <filesystem>
@@ -9,7 +9,10 @@
 
 #include "analysis/analyse.h"
 #include "analysis/bounded_files.h"
+#include "analysis/claim.h"
 #include "analysis/datasets.h"
+#include "analysis/estimate_hours.h"
+#include "analysis/estimate_memory.h"
 #include "analysis/evidence.h"
 #include "analysis/image.h"
 #include "analysis/plan.h"
@@ -25,12 +28,14 @@ class ProfileBuilder {
   TaskProfile take() && { return std::move(profile_); }
 
  private:
+  /// One model that the task names, as it would run.
   struct Need {
-    ModelMention model;
-    MemoryRule rule;
-    Method method = Method::unknown;
+    std::string model;
+    Workload work;
+    MemoryEstimate memory;
     std::string source;
     int of_rank = rank::kUser;
+    bool by_rule = false;  ///< too little was said about how it runs: a rule of thumb, no computation
   };
 
   template <class T>
@@ -38,23 +43,35 @@ class ProfileBuilder {
   void warn(std::string what);
   Evidence& keep(Evidence e) { return profile_.evidence.emplace_back(std::move(e)); }
 
+  // profile_claims.cpp
+  void collect_claims();
+  void claims_of_scripts();
+  /// The claims that hold for one model of one source.
+  ClaimBook claims_for(const ModelMention* model, const PlanModel* planned, const std::string& source,
+                       int of_rank) const;
+  void consider(const ModelMention* model, const PlanModel* planned, const std::string& source, int of_rank);
+  void find_need();
+  void record_settings();
+
   void settle_gpus();
-  /// The neediest model of one source: of teacher and student, the one that sets the card.
-  void consider(std::optional<Need>& best, const ModelMention& model, Method own, Precision precision,
-                const std::string& source, int of_rank);
-  std::optional<Need> neediest();
-  /// GiB of one GPU with headroom; chooses the number of GPUs when one card is too small and nobody said a
-  /// number.
-  double per_gpu(const MemoryRule& rule, std::optional<double> card_gib);
+  // profile_memory.cpp
   void settle_memory();
-  /// The plan's total and the sum of its costs, the one that counts first.
+  std::optional<Evidence> computed_memory(std::optional<double> card_gib);
+  void spread_over_gpus();
+  void find_alternatives();
+  // profile_hours.cpp
   std::vector<Evidence> plan_hours();
+  std::optional<Evidence> computed_hours();
   void settle_hours();
+  void take_hours(const Evidence& chosen, double low, double likely, double high);
+  // profile_disk.cpp
   void settle_disk();
   std::optional<KnownDataset> known_dataset() const;
+  // profile_image.cpp
   void settle_image(const ProjectSettings& settings);
   void settle_cuda(const ImageNeeds& image, std::optional<double> pinned);
   void need_ampere(const std::string& source, int of_rank);
+
   void record_rest();
 
   TaskRequest request_;
@@ -62,10 +79,13 @@ class ProfileBuilder {
   SentenceFacts said_;
   Plan plan_;
   ScriptHints scripts_;
+  ClaimBook claims_;
+  std::optional<Need> need_;
+  std::optional<HoursEstimate> estimated_;  ///< of `need_`, on the reference card
+  std::string missing_;                     ///< the fact that would settle the hours
   TaskProfile profile_;
   Evidence gpus_;
   bool gpus_known_ = false;
-  Method method_ = Method::unknown;
 };
 
 }  // namespace vastgpu

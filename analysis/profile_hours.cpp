@@ -3,6 +3,7 @@
 #include "analysis/profile_builder.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/text.h"
 
@@ -60,37 +61,81 @@ std::vector<Evidence> ProfileBuilder::plan_hours() {
   return found;
 }
 
+std::optional<Evidence> ProfileBuilder::computed_hours() {
+  if (!need_) return std::nullopt;
+  const GpuModel* card = find_gpu(profile_.reference_gpu);
+  if (card == nullptr) return std::nullopt;
+  estimated_ = estimate_hours(need_->work, *card, profile_.gpus, &missing_);
+  if (!estimated_) return std::nullopt;
+  // What the user said in this call of the amount of work beats the plan's total.
+  const auto said_by_user = [&](const char* name) {
+    const auto e = claims_.settle(name);
+    return e && e->rank == rank::kUser;
+  };
+  const bool from_user = said_by_user("tokens") || said_by_user("steps") || said_by_user("samples");
+  return witness("gpu_hours", estimated_->likely.count() * profile_.gpus,
+                 text("computed: ", estimated_->how, ", ", card->name),
+                 from_user ? rank::kMeasured : rank::kScript, !estimated_->assumed.empty());
+}
+
+void ProfileBuilder::take_hours(const Evidence& chosen, double low, double likely, double high) {
+  profile_.hours_range = HoursRange{Hours(low), Hours(likely), Hours(high)};
+  profile_.hours = Hours(likely * kHoursHeadroom);
+  keep(witness("hours", likely, chosen.source, chosen.rank, chosen.guess, kHoursHeadroom));
+}
+
 void ProfileBuilder::settle_hours() {
   for (const std::string& w : plan_.hours.warnings) warn(plan_.source + ", " + w);
-  auto planned = settle(plan_hours());
-  const auto wall = request_.hours ? request_.hours : said_.gpu_hours ? std::nullopt : said_.hours;
+  const auto planned = settle(plan_hours());
+  const auto computed = computed_hours();
+  if (estimated_) profile_.scales_with_card = estimated_->scales_with_card;
+  std::vector<Evidence> totals;
+  const auto stated_total = claims_.settle("gpu_hours");
+  if (stated_total) totals.push_back(*stated_total);
+  if (said_.gpu_hours) totals.push_back(user_says("gpu_hours", *said_.gpu_hours));
+  if (planned) totals.push_back(*planned);
+  if (computed) totals.push_back(*computed);
+  auto total = settle(std::move(totals));
+
+  const auto stated_wall = claims_.settle("hours");
+  std::optional<double> wall = request_.hours;
+  if (!wall && stated_wall) wall = stated_wall->value.get<double>();
+  if (!wall && !stated_total && !said_.gpu_hours) wall = said_.hours;
   if (wall) {
-    Evidence& e = keep(user_says("hours", *wall));
-    e.headroom = kHoursHeadroom;
-    if (planned) e.overruled.push_back(planned->source + ": " + shown(*planned));
-    profile_.hours = Hours{*wall * kHoursHeadroom};
-    profile_.hours_without_card = !said_.card;
     profile_.gpu_hours = Hours{*wall * profile_.gpus};
+    profile_.hours_without_card = !said_.card && !claims_.has("gpu");
+    take_hours(user_says("hours", *wall), *wall, *wall, *wall * kHoursHeadroom);
+    if (total) profile_.evidence.back().overruled.push_back(total->source + ": " + shown(*total));
     return;
   }
-  if (said_.gpu_hours) {
-    std::vector<Evidence> both{user_says("gpu_hours", *said_.gpu_hours)};
-    if (planned) both.push_back(*planned);
-    planned = settle(std::move(both));
-  }
-  if (!planned) {
+  if (!total) {
     keep(witness("hours", nullptr, "default", rank::kDefault, true));
-    profile_.unknown.push_back("hours: say how long one run takes, or give the plan a total");
+    const bool asks_amount = need_ && !missing_.empty() && missing_ != "hours";
+    profile_.unknown.push_back(asks_amount
+                                   ? "hours: say how many " + missing_ +
+                                         " the run has, how long one run takes, or give the plan a total"
+                                   : "hours: say how long one run takes, or give the plan a total");
     return;
   }
-  const double gpu_hours = planned->value.get<double>();
+  const double gpu_hours = total->value.get<double>();
   profile_.gpu_hours = Hours{gpu_hours};
-  profile_.hours = Hours{gpu_hours / profile_.gpus * kHoursHeadroom};
-  const Evidence& e = keep(std::move(*planned));
-  const Evidence hours = witness("hours", gpu_hours / profile_.gpus,
-                                 e.source + ", over " + std::to_string(profile_.gpus) + " GPUs", e.rank,
-                                 e.guess, kHoursHeadroom);
-  keep(profile_.gpus > 1 ? hours : witness("hours", gpu_hours, e.source, e.rank, e.guess, kHoursHeadroom));
+  const bool is_computed = computed && total->source == computed->source;
+  const Evidence e = keep(*std::move(total));
+  const double n = profile_.gpus;
+  if (is_computed) {
+    take_hours(e, estimated_->low.count(), estimated_->likely.count(), estimated_->high.count());
+    if (!estimated_->assumed.empty())
+      profile_.unknown.push_back("hours: " + join(estimated_->assumed, ", ") + " assumed; say " +
+                                 estimated_->assumed.front() + " to settle most of it");
+    return;
+  }
+  double low = gpu_hours;
+  for (const auto& range : {plan_.hours.total, plan_.hours.sum()})
+    if (e.rank >= rank::kPlan && range && std::abs(range->high - gpu_hours) < 1e-6)
+      low = std::min(low, range->low);
+  Evidence per_gpu = e;
+  if (profile_.gpus > 1) per_gpu.source += ", over " + std::to_string(profile_.gpus) + " GPUs";
+  take_hours(per_gpu, low / n, gpu_hours / n, gpu_hours / n * kHoursHeadroom);
 }
 
 }  // namespace vastgpu

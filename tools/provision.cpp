@@ -1,5 +1,6 @@
 // provision: what the task needs, three quotes with their total price. Never rents.
 
+#include "analysis/setting.h"
 #include "core/text.h"
 #include "fleet/quote.h"
 #include "tools/all_tools.h"
@@ -13,6 +14,7 @@ struct ProvisionArgs {
   std::optional<double> hours, vram_gib, cuda, disk_gb, lease_hours, max_usd;
   std::optional<int> gpus;
   std::optional<std::string> image, project;
+  std::optional<json> facts;
   bool interruptible = false;
   bool offers = true;
 };
@@ -81,6 +83,7 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   if (!project) return fail(std::move(project).error());
   const ProjectSettings settings = read_project_settings(*project);
   TaskRequest request{a.task, a.hours, a.vram_gib, a.gpus, a.disk_gb, a.image, a.cuda};
+  if (a.facts) request.facts = *a.facts;
   if (!request.image) request.image = settings.image;
   const TaskProfile profile = analyse(*project, request);
 
@@ -147,6 +150,8 @@ Tool provision_tool(Workplace& workplace) {
   auto args =
       ArgList<ProvisionArgs>{}
           .optional("task", &ProvisionArgs::task, "What the user wants to train or run, in their own words")
+          .optional("facts", &ProvisionArgs::facts, "What is already known of the task",
+                    {.schema = facts_schema()})
           .optional("hours", &ProvisionArgs::hours, "Wall-clock hours, when the user knows them",
                     {.minimum = 0, .maximum = 10'000})
           .optional("vram_gib", &ProvisionArgs::vram_gib, "VRAM needed per GPU in GiB, when known",

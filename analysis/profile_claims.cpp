@@ -1,0 +1,177 @@
+// Who says what about the settings, and which model decides the card.
+
+#include <algorithm>
+
+#include "analysis/profile_builder.h"
+#include "analysis/sentence_claims.h"
+#include "core/text.h"
+
+namespace vastgpu {
+namespace {
+
+const char* const kUser = "user";
+
+/// Words that speak of a second model which stays in memory beside the first.
+bool speaks_of_pairs(const std::string& text) {
+  for (const char* word :
+       {"distil", "teacher", "draft model", "speculative", "judge", "reward model", "蒸馏"})
+    if (text.find(word) != std::string::npos) return true;
+  return false;
+}
+
+std::string method_word(Method m) {
+  switch (m) {
+    case Method::full:
+      return "full";
+    case Method::lora:
+      return "lora";
+    case Method::qlora:
+      return "qlora";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void ProfileBuilder::collect_claims() {
+  if (request_.facts.is_object()) {
+    std::size_t taken = 0;
+    for (const auto& [name, value] : request_.facts.items())
+      if (!value.is_null() && ++taken <= 200) claims_.add({name, value, kUser, rank::kUser, 9, false});
+  } else if (!request_.facts.is_null()) {
+    warn("facts is not an object and was ignored");
+  }
+  if (request_.gpus) claims_.add({"num_gpus", *request_.gpus, kUser, rank::kUser, 8, false});
+  claims_.add(sentence_claims(request_.task, kUser, rank::kUser));
+  if (said_.gpus) claims_.add({"num_gpus", *said_.gpus, kUser, rank::kUser, 0, false});
+  if (said_.card) claims_.add({"gpu", said_.card->name, kUser, rank::kUser, 0, false});
+  if (said_.params_b) claims_.add({"params_b", *said_.params_b, kUser, rank::kUser, 0, false});
+  claims_of_scripts();
+}
+
+void ProfileBuilder::claims_of_scripts() {
+  if (scripts_.gpus)
+    claims_.add(
+        {"num_gpus", scripts_.gpus->value, scripts_.gpus->source, rank::kScript, strength::kCommand, false});
+  if (scripts_.batch_size)
+    claims_.add({"batch", scripts_.batch_size->value, scripts_.batch_size->source, rank::kScript,
+                 strength::kCode, false});
+  if (scripts_.method) {
+    const std::string method = method_word(scripts_.method->value);
+    if (!method.empty())
+      claims_.add({"method", method, scripts_.method->source, rank::kScript, strength::kCode, false});
+    else if (scripts_.method->value == Method::inference)
+      claims_.add({"task", "infer", scripts_.method->source, rank::kScript, strength::kCode, false});
+  }
+  if (scripts_.precision && scripts_.precision->value != Precision::unknown)
+    claims_.add({"precision", to_string(scripts_.precision->value), scripts_.precision->source, rank::kScript,
+                 strength::kCode, false});
+  if (scripts_.trains)
+    claims_.add({"task", "train", scripts_.entry, rank::kScript, strength::kDefault, false});
+}
+
+ClaimBook ProfileBuilder::claims_for(const ModelMention* model, const PlanModel* planned,
+                                     const std::string& source, int of_rank) const {
+  ClaimBook book = claims_;
+  book.add({"num_gpus", profile_.gpus, gpus_.source, rank::kUser, 10, false});
+  if (model != nullptr) {
+    book.add({"model", model->name, source, of_rank, strength::kCommand, false});
+    const bool in_table = find_card(model->name) != nullptr;
+    if (model->params_b && !in_table) book.add({"params_b", *model->params_b, source, of_rank, 0, false});
+  }
+  if (planned != nullptr) {
+    const std::string method = method_word(planned->method);
+    if (!method.empty()) book.add({"method", method, source, of_rank, 0, false});
+    if (planned->method == Method::inference) book.add({"task", "infer", source, of_rank, 0, false});
+    if (planned->precision != Precision::unknown)
+      book.add({"precision", to_string(planned->precision), source, of_rank, 0, false});
+  }
+  // Whether it trains: with a plan yes; with a bare name of a language model it is only run.
+  if (!book.has("task")) {
+    const bool large = model == nullptr || model->kind == ModelKind::language;
+    const bool trains = said_.training || !plan_.source.empty() || !large || request_.facts.is_object();
+    book.add({"task", trains ? "train" : "infer", "default", rank::kDefault, 0, true});
+  }
+  return book;
+}
+
+void ProfileBuilder::consider(const ModelMention* model, const PlanModel* planned, const std::string& source,
+                              int of_rank) {
+  const ClaimBook book = claims_for(model, planned, source, of_rank);
+  auto work = make_workload(book, request_.task);
+  if (!work) return;
+  Need need;
+  need.model = model != nullptr ? model->name : book.word("model").value_or("");
+  need.memory = estimate_memory(*work);
+  need.source = source;
+  need.of_rank = of_rank;
+  const bool text_model = work->family == Family::language || work->family == Family::vision_language ||
+                          work->family == Family::diffusion;
+  const auto spoken = [&](std::initializer_list<const char*> names) {
+    return std::ranges::any_of(names, [&](const char* n) { return book.has(n); });
+  };
+  need.by_rule = !spoken({"batch", "seq", "res", "bits", "precision"}) ||
+                 (text_model && work->trains() && !book.has("method"));
+  need.work = *std::move(work);
+  if (!need_ || need_->memory.likely < need.memory.likely) need_ = std::move(need);
+}
+
+void ProfileBuilder::find_need() {
+  std::vector<ModelMention> given;
+  std::string source = kUser;
+  int of_rank = rank::kUser;
+  if (const auto named = claims_.settle("model"); named && named->rank == rank::kUser) {
+    const std::string name = named->value.get<std::string>();
+    given.push_back({name, ModelKind::language, {}, {}, 0});
+    if (const auto known = model_of_id(name)) given.back() = {name, known->kind, known->params_b, {}, 0};
+  } else {
+    given = said_.models;
+  }
+  for (const ModelMention& m : given) {
+    if (!profile_.model) profile_.model = m.name;
+    consider(&m, nullptr, source, of_rank);
+  }
+  if (!need_)
+    for (const auto& m : scripts_.models) {
+      if (!profile_.model) profile_.model = m.value.name;
+      consider(&m.value, nullptr, m.source, rank::kScript);
+    }
+  if (!need_)
+    for (const PlanModel& m : plan_.models) {
+      if (!profile_.model) profile_.model = m.model.name;
+      consider(&m.model, &m, plan_.at(m.line), rank::kPlan);
+    }
+  if (!need_) {
+    const auto size = claims_.settle("params_b");
+    const auto layers = claims_.settle("layers");
+    const Evidence* witness_of_size = size ? &*size : layers ? &*layers : nullptr;
+    if (witness_of_size != nullptr)
+      consider(nullptr, nullptr, witness_of_size->source, witness_of_size->rank);
+  }
+  if (!need_) return;
+  // Teacher and student, draft and target: the others lie beside the neediest in 16 bits.
+  if (need_->of_rank == rank::kUser && given.size() > 1 && speaks_of_pairs(to_lower(request_.task)))
+    for (const ModelMention& m : given) {
+      const ModelCard* card = find_card(m.name);
+      const double params = card != nullptr ? card->params_b : m.params_b.value_or(0);
+      if (m.name == need_->model || params <= 0) continue;
+      for (Gibibytes* g : {&need_->memory.low, &need_->memory.likely, &need_->memory.safe})
+        g->value += 2 * params;
+      need_->memory.how += ", and " + m.name + " beside it";
+    }
+  if (!need_->model.empty()) profile_.model = need_->model;
+  profile_.params_b = need_->work.params_b;
+  if (!need_->model.empty()) keep(witness("model", need_->model, need_->source, need_->of_rank));
+}
+
+void ProfileBuilder::record_settings() {
+  for (const std::string& name : claims_.spoken_of()) {
+    constexpr std::string_view kShownElsewhere[] = {"gpu",   "num_gpus", "vram_gib", "hours",     "gpu_hours",
+                                                    "model", "disk_gb",  "dataset",  "dataset_gb"};
+    if (std::ranges::find(kShownElsewhere, name) != std::end(kShownElsewhere)) continue;
+    if (auto e = claims_.settle(name)) keep(*std::move(e));
+  }
+}
+
+}  // namespace vastgpu

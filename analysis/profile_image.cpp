@@ -1,0 +1,94 @@
+// The image, and which cards and drivers can run it.
+
+#include <algorithm>
+
+#include "analysis/profile_builder.h"
+#include "core/text.h"
+
+namespace vastgpu {
+
+void ProfileBuilder::settle_image(const ProjectSettings& settings) {
+  std::optional<std::string> wanted = request_.image;
+  if (wanted && !is_image_name(*wanted)) {
+    warn("image is not the name of an image and was ignored");
+    wanted.reset();
+  }
+  if (wanted)
+    keep(user_says("image", *wanted));
+  else if (settings.image)
+    keep(witness("image", *settings.image, settings.source, rank::kUser + 1));
+  else
+    keep(witness("image", std::string(kDefaultImage), "default", rank::kDefault, true));
+  profile_.image_is_default = !wanted && !settings.image;
+  profile_.image = wanted ? *wanted : settings.image.value_or(std::string(kDefaultImage));
+
+  const ImageNeeds image = read_image(profile_.image);
+  // Nobody chose the default image, so newer cards may get a newer one, unless a pinned torch stands against
+  // it.
+  const bool newer_fits =
+      !scripts_.torch_pin || read_image("pytorch/pytorch:" + scripts_.torch_pin->value).max_compute_cap == 0;
+  if (profile_.image_is_default && newer_fits)
+    profile_.newer_image = std::string(kNewerImage);
+  else
+    for (const std::string& w : image.warnings) warn(w);
+  profile_.min_compute_cap = image.min_compute_cap;
+  profile_.max_compute_cap = image.max_compute_cap;
+
+  std::optional<double> pinned;
+  if (scripts_.torch_pin) {
+    pinned = cuda_of_torch(scripts_.torch_pin->value);
+    if (!pinned)
+      warn(scripts_.torch_pin->source + " pins torch " + scripts_.torch_pin->value +
+           ": its CUDA is not known");
+    const ImageNeeds wheel = read_image("pytorch/pytorch:" + scripts_.torch_pin->value);
+    if (wheel.max_compute_cap > 0 &&
+        (profile_.max_compute_cap == 0 || wheel.max_compute_cap < profile_.max_compute_cap)) {
+      profile_.max_compute_cap = wheel.max_compute_cap;
+      warn(scripts_.torch_pin->source + " pins torch " + scripts_.torch_pin->value +
+           ", which cannot drive newer cards: they were left out");
+    }
+    profile_.min_compute_cap = std::max(profile_.min_compute_cap, wheel.min_compute_cap);
+  }
+  settle_cuda(image, pinned);
+  if (scripts_.needs_bf16)
+    need_ampere(scripts_.bf16_source, rank::kScript);
+  else if (said_.precision == Precision::bf16)
+    need_ampere("user", rank::kUser);
+  else if (const auto precision = claims_.settle("precision"); precision && precision->value == "bf16")
+    need_ampere(precision->source, precision->rank);
+  else if (plan_.bf16_line)
+    need_ampere(plan_.at(*plan_.bf16_line), rank::kPlan);
+}
+
+void ProfileBuilder::settle_cuda(const ImageNeeds& image, std::optional<double> pinned) {
+  const double image_cuda = image.cuda.value_or(12.1);
+  if (request_.cuda) {
+    keep(user_says("cuda", *request_.cuda));
+    profile_.min_cuda = *request_.cuda;
+    if (image.cuda && *request_.cuda < *image.cuda)
+      warn("cuda " + fixed(*request_.cuda, 1) + " was asked for, but " + profile_.image + " needs " +
+           fixed(*image.cuda, 1) + ": it may not start on older drivers");
+    return;
+  }
+  if (pinned && *pinned > image_cuda) {
+    keep({"cuda",
+          *pinned,
+          scripts_.torch_pin->source,
+          rank::kScript,
+          false,
+          {"image: " + fixed(image_cuda, 1)},
+          1});
+    profile_.min_cuda = *pinned;
+    return;
+  }
+  keep(witness("cuda", image_cuda, image.cuda ? "image " + profile_.image : "default",
+               image.cuda ? rank::kScript : rank::kDefault, !image.cuda));
+  profile_.min_cuda = image_cuda;
+}
+
+void ProfileBuilder::need_ampere(const std::string& source, int of_rank) {
+  profile_.min_compute_cap = std::max(profile_.min_compute_cap, 800);
+  keep(witness("min_compute_cap", 800, source + " (bf16)", of_rank));
+}
+
+}  // namespace vastgpu
