@@ -40,8 +40,9 @@ Activations language_activations(const Workload& w) {
   if (w.shard == "pp" || w.shard == "tp") a.saved /= std::sqrt(static_cast<double>(w.gpus));
   if (w.family == Family::vision_language && w.card != nullptr)  // the picture's own tower, frozen as a rule
     a.saved += 0.3 * w.card->vision_params_b;
-  // 16-bit logits, their fp32 copy and its gradient; fused losses never hold them whole.
-  const double bytes = w.liger ? 1 : w.flash ? 6 : 10;
+  // 16-bit logits, their fp32 copy and the gradients of both; fused losses never hold them whole, and
+  // trainers that pack samples usually compute the loss in chunks.
+  const double bytes = w.liger ? 1 : w.packed ? 5 : w.flash ? 11 : 10;
   if (w.family != Family::encoder) a.logits = bytes * tokens * w.shape.vocab / 1e9;
   if (w.shard == "tp") a.logits /= w.gpus;
   return a;
@@ -68,8 +69,8 @@ Activations image_activations(const Workload& w) {
       a.saved = images * 0.11 * std::pow(gflops / 8.7, 0.6) * area(w, 640) * (amp ? 1 : 1.7);
       return a;
     }
-    const double size = std::sqrt(std::max(0.5, w.params_b / 0.044));
-    a.saved = images * 1.7 * size * w.res.pixels() / (800 * 1333) * (amp ? 0.65 : 1);
+    const double size = std::clamp(w.params_b / 0.044, 0.7, 8.0);
+    a.saved = images * 1.25 * size * w.res.pixels() / (800 * 1333) * (amp ? 0.65 : 1);
     return a;
   }
   if (w.family == Family::segmentation) {

@@ -1,6 +1,7 @@
 // Memory of inference: weights, cache, and what the forward pass works with.
 
 #include <algorithm>
+#include <cmath>
 
 #include "analysis/estimate_parts.h"
 
@@ -23,8 +24,8 @@ Inference inference_of(const Workload& w) {
           w.card != nullptr ? std::max(w.card->pipeline_params_b, w.params_b) : w.params_b * 1.4;
       const double width = w.bits == "32" ? 4 : 2;
       i.weights = w.offload ? i.weights : i.weights + (pipeline - w.params_b) * width;
-      i.working =
-          w.res.frames > 1 ? 20 : 1.2 * std::max(1.0, w.res.pixels() / (512 * 512)) * w.batch * 0.6 + 0.6;
+      i.working = w.res.frames > 1 ? 20 * std::sqrt(std::clamp(w.params_b / 11, 0.05, 2.0))
+                                   : 1.2 * std::max(1.0, w.res.pixels() / (512 * 512)) * w.batch * 0.6 + 0.6;
       return i;
     }
     case Family::speech:

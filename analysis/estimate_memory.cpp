@@ -12,7 +12,7 @@ namespace {
 constexpr double kGib = 1.073741824;  // 10^9 bytes
 // CUDA's context, libraries and what the allocator cannot use again.
 constexpr double kFragments = 1.06;
-constexpr double kContext = 0.6;
+constexpr double kContext = 0.8;
 constexpr double kNccl = 0.4;
 
 Activations activations_of(const Workload& w) {
