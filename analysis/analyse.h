@@ -9,6 +9,7 @@
 
 #include "analysis/task_profile.h"
 #include "core/error.h"
+#include "core/past_run.h"
 
 namespace vastgpu {
 
@@ -34,6 +35,7 @@ struct TaskRequest {
   std::optional<double> disk_gb = {};
   std::optional<std::string> image = {};
   std::optional<double> cuda = {};
+  std::vector<PastRun> past_runs = {};  ///< of this project, newest first
 };
 
 TaskProfile analyse(const std::filesystem::path& project, const TaskRequest& request);
