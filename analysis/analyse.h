@@ -9,6 +9,7 @@
 
 #include "analysis/task_profile.h"
 #include "core/error.h"
+#include "core/past_run.h"
 
 namespace vastgpu {
 
@@ -35,6 +36,7 @@ struct TaskRequest {
   std::optional<std::string> image = {};
   std::optional<double> cuda = {};
   json facts = {};  ///< an object of settings (analysis/setting.h) that the caller knows
+  std::vector<PastRun> past_runs = {};  ///< of this project, newest first
 };
 
 TaskProfile analyse(const std::filesystem::path& project, const TaskRequest& request);

@@ -59,6 +59,11 @@ class ProfileBuilder {
   std::optional<Evidence> computed_memory(std::optional<double> card_gib);
   void spread_over_gpus();
   void find_alternatives();
+  // profile_past.cpp: what earlier jobs of this project measured
+  std::optional<Evidence> past_memory();
+  std::optional<Evidence> past_hours();
+  /// The newest job that ran what this task runs; nullptr when none did.
+  const PastRun* past_like_this(bool finished) const;
   // profile_hours.cpp
   std::vector<Evidence> plan_hours();
   std::optional<Evidence> computed_hours();

@@ -81,6 +81,7 @@ void ProfileBuilder::settle_memory() {
     found.push_back(witness("vram_gib", plan_.measured_gib->high,
                             plan_.at(plan_.measured_gib->line) + " (measured)", rank::kMeasured, false,
                             kMeasuredHeadroom));
+  if (auto e = past_memory()) found.push_back(*std::move(e));
   const bool is_settled = !found.empty();
   const auto computed = computed_memory(card);
   if (computed) {

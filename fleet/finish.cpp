@@ -57,8 +57,10 @@ Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, con
                   "nothing was destroyed: screen session " + join(look->foreign_screens, ", ") +
                       ", which somebody else started, is still running",
                   keep);
+  bool stopped_one = false;
   for (const JobLook& job : look->jobs) {
     if (job.job.state != JobState::running) continue;
+    stopped_one = true;
     if (!request.stop_running)
       return refuse(Code::wrong_state,
                     "nothing was destroyed: experiment " + job.job.experiment + " is still running", keep);
@@ -68,6 +70,7 @@ Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, con
   if (!look->foreign_screens.empty())
     if (auto ended = stop_screens(**shell, caller.stop); !ended)
       return refuse(Code::wrong_state, "nothing was destroyed: " + ended.error().what, "call again, " + lose);
+  if (stopped_one) (void)look_at(d, rental, **shell, 0, caller.stop);  // what they taught until then
   auto receipt = bring_home(d, rental, **shell, caller);
   if (!receipt)
     return refuse(Code::wrong_state, "nothing was destroyed: " + receipt.error().what,

@@ -12,11 +12,15 @@
 namespace vastgpu {
 namespace {
 
+constexpr std::size_t kMostLog = 24'000;          // bytes of a log that one look brings
 constexpr auto kStale = std::chrono::minutes(3);  // the heartbeat comes every 15 s
 
 std::string job_folder(const std::string& experiment) {
   return std::string(kRemoteHome) + "/jobs/" + experiment;
 }
+
+/// Tells the starts of one experiment apart, here and on the machine.
+std::string turn_of(const Job& job) { return std::to_string(job.started.time_since_epoch().count()); }
 
 /// Where the parts of a script find their experiment. A plain name needs no quotes.
 std::string names(const std::string& experiment) {
@@ -36,11 +40,13 @@ std::string run_script(const JobRequest& r) {
   return s + "command=" + shell_quote(r.command) + R"sh(
 export PYTHONUNBUFFERED=1
 echo $$ >$f/pid
+)sh" + watch_memory_script(gpus_of_job(r.gpus, r.command)) +
+         R"sh(date +%s >$f/began
 ( while kill -0 $$ 2>/dev/null; do date +%s >$f/heartbeat.new && mv $f/heartbeat.new $f/heartbeat; sleep 15; done ) &
 beat=$!
-( unset e f log beat; eval "$command" ) 2>&1 | tee -a $log
+( unset e f log beat watch; eval "$command" ) 2>&1 | tee -a $log
 code=${PIPESTATUS[0]}
-kill $beat 2>/dev/null
+kill $beat $watch 2>/dev/null
 date +%s >$f/ended
 echo $code >$f/exit.new && mv $f/exit.new $f/exit
 )sh";
@@ -60,28 +66,44 @@ if [ -n "$was" ] && [ ! -e $f/exit ] && [ -n "$(session)" ]; then
   exit 0
 fi
 [ -e $f/exit ] && [ -e $log ] && mv $log $log.$(date +%s)
-rm -f $f/exit $f/ended $f/heartbeat $f/pid
+rm -f $f/exit $f/began $f/ended $f/heartbeat $f/pid $f/vram
 touch $log
 mv $f/run.next $f/run.sh && echo $what-$turn >$f/started || exit 1
 screen -dmS $e bash -l $f/run.sh 9>&- && echo started || { rm -f $f/started; exit 1; }
 )sh";
 }
 
+bool over(JobState s) { return s == JobState::finished || s == JobState::failed; }
+
+/// A job of which there is nothing to learn (any more).
+bool is_learned(const Job& job, const std::vector<PastRun>& learned) {
+  return over(job.state) && std::ranges::any_of(learned, [&](const PastRun& r) {
+           return r.experiment == job.experiment && r.started == job.started;
+         });
+}
+
 /// `mark` is new for every look: a log cannot imitate it and speak for another job.
-std::string look_script(const std::vector<Job>& jobs, int lines, const std::string& mark) {
+std::string look_script(const std::vector<Job>& jobs, const std::vector<PastRun>& learned, int lines,
+                        const std::string& mark) {
   std::string s = "mark() { echo; echo \"" + mark + "$*\"; }\nguard=" + kGuardFile + R"sh(
 mark screens; screen -ls 2>/dev/null
 mark gpu; nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null
 mark disk; df -kP /workspace 2>/dev/null | tail -n 1; du -sk /workspace 2>/dev/null
 mark guard; cat $guard 2>/dev/null
 mark now; date +%s
-part() { cat $f/$1 2>/dev/null; }
+part() { [ -f $f/$1 ] && head -c $2 $f/$1 2>/dev/null | tr '\n' ';'; }
 )sh";
-  for (const Job& job : jobs)
+  for (const Job& job : jobs) {
     s += names(job.experiment) + R"sh(mark job $e
-echo "exit=$(part exit) beat=$(part heartbeat) ended=$(part ended) size=$(stat -c %s $log 2>/dev/null)"
-tail -n )sh" +
-         std::to_string(lines) + " $log 2>/dev/null | tail -c 24000\n";
+echo "exit=$(part exit 20) beat=$(part heartbeat 20) began=$(part began 20) ended=$(part ended 20) turn=$(part started 60) size=$(stat -c %s $log 2>/dev/null) vram=$(part vram )sh" +
+         std::to_string(kMostMemoryNotes) + ")\"\n";
+    // How fast it is may stand further up than the lines that are shown. A pipe in place of a file would
+    // hang.
+    const std::string bytes = "tail -c " + std::to_string(kMostLog);
+    s += "[ -f $log ] && ";
+    s += is_learned(job, learned) ? "tail -n " + std::to_string(lines) + " $log 2>/dev/null | " + bytes + "\n"
+                                  : bytes + " $log 2>/dev/null\n";
+  }
   return s + "mark end\n";
 }
 
@@ -97,8 +119,24 @@ std::optional<std::int64_t> number_after(std::string_view line, std::string_view
 
 TimePoint at_seconds(std::int64_t s) { return TimePoint(std::chrono::seconds(s)); }
 
+/// A moment that a machine wrote down; nothing when no clock can have shown it.
+std::optional<TimePoint> moment_after(std::string_view line, std::string_view key) {
+  const auto seconds = number_after(line, key);
+  if (!seconds || *seconds <= 0 || *seconds > 100'000'000'000) return std::nullopt;
+  return at_seconds(*seconds);
+}
+
+std::string_view last_lines(std::string_view text, int lines) {
+  if (lines <= 0) return {};
+  std::size_t at = text.size();
+  if (at > 0 && text[at - 1] == '\n') --at;
+  for (; at > 0; --at)
+    if (text[at - 1] == '\n' && --lines == 0) return text.substr(at);
+  return text;
+}
+
 /// A progress bar drawn with carriage returns is worth its last state only.
-std::string without_redraws(const std::string& log) {
+std::string without_redraws(std::string_view log) {
   std::vector<std::string> lines;
   for (const std::string& line : split(log, '\n')) {
     std::string_view shown = line;
@@ -107,7 +145,7 @@ std::string without_redraws(const std::string& log) {
     lines.emplace_back(shown);
   }
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return clean(join(lines, "\n"), 24'000);
+  return clean(join(lines, "\n"), kMostLog);
 }
 
 /// "name, busy, used, total" lines in words.
@@ -123,19 +161,43 @@ std::string gpu_words(const std::string& csv) {
   return join(words, "; ");
 }
 
+/// What the machine noted about a job's run: how long, how much memory, how far.
+JobEnd read_end(std::string_view facts, std::string_view log, std::optional<TimePoint> machine_now) {
+  JobEnd end;
+  const auto began = moment_after(facts, " began=");
+  const auto ended = facts.starts_with("exit= ") ? machine_now : moment_after(facts, " ended=");
+  if (began && ended && *ended >= *began && *ended - *began < std::chrono::hours(24 * 366))
+    end.ran = std::chrono::duration_cast<Hours>(*ended - *began);
+  if (const auto at = facts.find(" vram="); at != std::string_view::npos)
+    end.memory = read_memory_notes(facts.substr(at + 6));
+  end.progress = read_progress(log);
+  end.out_of_memory = shows_out_of_memory(log);
+  return end;
+}
+
+/// Whether the machine's notes are about this start of the experiment.
+bool is_of_turn(const Job& job, const std::string& body) {
+  const std::string facts = body.substr(0, body.find('\n'));
+  return facts.find("-" + turn_of(job) + "; size=") != std::string::npos;
+}
+
 /// `body`: what the machine said about this job; empty when its answer was cut before it.
-void read_job(JobLook& look, const std::string& body, std::optional<TimePoint> machine_now, TimePoint now) {
-  const auto first_end = body.find('\n');
+void read_job(JobLook& look, const std::string& body, int lines, std::optional<TimePoint> machine_now,
+              TimePoint now) {
+  const auto first_end = std::min(body.find('\n'), body.size());
   const std::string facts = body.substr(0, first_end);
-  look.log = first_end == std::string::npos ? "" : without_redraws(body.substr(first_end + 1));
-  look.log_size = static_cast<std::uint64_t>(number_after(facts, "size=").value_or(0));
-  const auto beat = number_after(facts, "beat=");
-  if (beat && machine_now) look.heartbeat_age = *machine_now - at_seconds(*beat);
+  const auto log = std::string_view(body).substr(std::min(first_end + 1, body.size()));
+  look.log = without_redraws(last_lines(log, lines));
+  look.so_far = read_end(facts, log, machine_now);
+  look.log_size =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(number_after(facts, "size=").value_or(0), 0));
+  const auto beat = moment_after(facts, "beat=");
+  if (beat && machine_now) look.heartbeat_age = *machine_now - *beat;
   const auto exit_code = number_after(facts, "exit=");
   if (exit_code) {
     look.job.state = *exit_code == 0 ? JobState::finished : JobState::failed;
-    look.job.exit_code = static_cast<int>(*exit_code);
-    if (const auto ended = number_after(facts, "ended=")) look.job.ended = at_seconds(*ended);
+    look.job.exit_code = static_cast<int>(std::clamp<std::int64_t>(*exit_code, -1, 255));
+    if (const auto ended = moment_after(facts, "ended=")) look.job.ended = *ended;
     return;
   }
   const bool open = look.job.state == JobState::starting || look.job.state == JobState::running;
@@ -182,8 +244,7 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
   if (auto noted = d.ledger.put_job(job); !noted) return fail(std::move(noted).error());
   auto sent = (*shell)->put(job_folder(request.experiment) + "/run.next", script, 0755, caller.stop);
   if (!sent) return fail(std::move(sent).error().during("sending the job"));
-  const std::string turn = std::to_string(job.started.time_since_epoch().count());
-  auto started = (*shell)->exec(start_script(request.experiment, fingerprint, turn), {}, caller.stop);
+  auto started = (*shell)->exec(start_script(request.experiment, fingerprint, turn_of(job)), {}, caller.stop);
   if (!started) return fail(std::move(started).error().during("starting the job"));
   const std::string_view word = trim(started->out);
   if (word == "other") {
@@ -243,11 +304,14 @@ i=0; while [ -n "$(list)" ] && [ $i -lt 50 ]; do i=$((i+1)); /bin/sleep 0.1; don
 
 Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines,
                             std::stop_token stop) {
+  lines = std::clamp(lines, 0, 500);
   auto jobs = d.ledger.jobs(rental.label);
   if (!jobs) return fail(std::move(jobs).error());
+  // Without it everything is learned again, which changes nothing.
+  const std::vector<PastRun> learned = d.ledger.runs_of_rental(rental.label).value_or(std::vector<PastRun>());
   const std::string mark = "@@vast-gpu-" + random_hex(8) + " ";
   const TimePoint asked = d.clock.now();
-  auto answer = shell.exec(look_script(*jobs, std::clamp(lines, 0, 500), mark), {}, stop);
+  auto answer = shell.exec(look_script(*jobs, learned, lines, mark), {.max_output = 4 << 20}, stop);
   const TimePoint answered = d.clock.now();
   if (!answer) return fail(std::move(answer).error().during("looking at the machine"));
 
@@ -298,9 +362,14 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
     const Job before = job;
     one.job = std::move(job);
     one.screen_alive = std::erase(sessions, one.job.experiment) > 0;
-    read_job(one, parts["job " + one.job.experiment], now, answered);
+    const std::string& body = parts["job " + one.job.experiment];
+    read_job(one, body, lines, now, answered);
     if (one.job.state != before.state || one.job.exit_code != before.exit_code)
       if (auto noted = d.ledger.put_job(one.job); !noted) return fail(std::move(noted).error());
+    // What was cut, or stands there from an earlier job of that name, teaches nothing.
+    if (over(one.job.state) && parts.contains("end") && is_of_turn(one.job, body) &&
+        !is_learned(one.job, learned))
+      learn(d.ledger, answered, rental, one.job, one.so_far);
     look.jobs.push_back(std::move(one));
   }
   for (const std::string& name : sessions) look.foreign_screens.push_back(clean_line(name, 64));

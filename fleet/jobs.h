@@ -3,6 +3,7 @@
 // /workspace/<experiment>.log and our bookkeeping (exit code, heartbeat) outside results/.
 
 #include "fleet/deps.h"
+#include "fleet/learn.h"
 
 namespace vastgpu {
 
@@ -24,7 +25,8 @@ struct JobLook {
   bool screen_alive = false;
   std::optional<Duration> heartbeat_age;
   std::uint64_t log_size = 0;  ///< bytes
-  std::string log;             ///< new lines since the offset asked for, or the tail; cleaned
+  std::string log;             ///< the last lines, as many as asked for; cleaned
+  JobEnd so_far;               ///< what it has taught until now; of a running job or one that just ended
 };
 struct MachineLook {
   std::vector<JobLook> jobs;
@@ -36,7 +38,8 @@ struct MachineLook {
   bool guard_has_key = false;
 };
 
-/// `lines` of the log of each job; jobs whose state changed are written to the ledger.
+/// `lines` of the log of each job; jobs whose state changed are written to the ledger, and once a job ended
+/// what it taught (learn.h).
 Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, int lines,
                             std::stop_token stop);
 

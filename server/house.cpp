@@ -91,22 +91,47 @@ Connector& House::connector() {
   return *connector_;
 }
 
+/// Which account a key belongs to is remembered under a hash, so that the ledger opens without the network.
+std::string House::account_mark(const FoundKey& found) const {
+  return sha256_hex(settings_.api_url + "\n" + found.key.reveal()).substr(0, 24);
+}
+
+json House::known_accounts() const {
+  if (auto content = read_file(accounts_file(), 1 << 20); content)
+    if (auto parsed = parse_json(*content, accounts_file().string()); parsed && parsed->is_object())
+      return *parsed;
+  return json::object();
+}
+
+std::filesystem::path House::accounts_file() const { return settings_.state_folder / "accounts.json"; }
+
+std::filesystem::path House::ledger_file(AccountId account) const {
+  return settings_.state_folder /
+         ("ledger-" + host_name(settings_.api_url) + "-" + to_string(account) + ".sqlite");
+}
+
 Result<AccountId> House::account(std::stop_token stop) {
   auto found = key();
   if (!found) return fail(std::move(found).error());
-  // Which account a key belongs to is remembered under a hash, so that the ledger opens without the network.
-  const std::string mark = sha256_hex(settings_.api_url + "\n" + found->key.reveal()).substr(0, 24);
-  const auto file = settings_.state_folder / "accounts.json";
-  json known = json::object();
-  if (auto content = read_file(file, 1 << 20); content)
-    if (auto parsed = parse_json(*content, file.string()); parsed && parsed->is_object()) known = *parsed;
+  const std::string mark = account_mark(*found);
+  json known = known_accounts();
   if (const auto id = read_integer(known, mark.c_str())) return AccountId{*id};
   auto account = market().account(std::move(stop));
   if (!account) return fail(std::move(account).error());
   known[mark] = account->id;
-  if (auto written = replace_file(file, known.dump(2) + "\n", 0600); !written)
+  if (auto written = replace_file(accounts_file(), known.dump(2) + "\n", 0600); !written)
     return fail(std::move(written).error());
   return account->id;
+}
+
+std::optional<Deps> House::open_known() {
+  const auto found = key();
+  if (!found) return std::nullopt;
+  const auto id = read_integer(known_accounts(), account_mark(*found).c_str());
+  std::error_code missing;
+  if (!id || !std::filesystem::exists(ledger_file(AccountId{*id}), missing)) return std::nullopt;
+  auto opened = open({});  // the account is known: nothing is asked
+  return opened ? std::optional(*opened) : std::nullopt;
 }
 
 Result<Deps> House::open(std::stop_token stop) {
@@ -121,11 +146,9 @@ Result<Deps> House::open(std::stop_token stop) {
   if (!has_ledger) {
     auto id = account(std::move(stop));  // not under the lock: it may ask the network
     if (!id) return fail(std::move(id).error());
-    const auto path = settings_.state_folder /
-                      ("ledger-" + host_name(settings_.api_url) + "-" + to_string(*id) + ".sqlite");
     const std::scoped_lock hold(opening_);
     if (!ledger_) {
-      auto opened = SqliteLedger::open(path);
+      auto opened = SqliteLedger::open(ledger_file(*id));
       if (!opened) return fail(std::move(opened).error());
       ledger_ = *std::move(opened);
     }

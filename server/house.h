@@ -36,6 +36,7 @@ class House : public Workplace {
 
   Clock& clock() override { return *clock_; }
   Result<Deps> open(std::stop_token stop) override;
+  std::optional<Deps> open_known() override;
   Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
 
   const HouseSettings& settings() const { return settings_; }
@@ -47,6 +48,10 @@ class House : public Workplace {
 
  private:
   explicit House(HouseSettings settings, std::unique_ptr<Clock> clock);
+  std::string account_mark(const FoundKey& key) const;
+  json known_accounts() const;
+  std::filesystem::path accounts_file() const;
+  std::filesystem::path ledger_file(AccountId account) const;
   HouseSettings settings_;
   std::unique_ptr<Clock> clock_;
   std::mutex opening_;  // guards the four below

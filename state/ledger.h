@@ -1,7 +1,7 @@
 #pragma once
-// Our private record: quotes, rentals, jobs, receipts, events, machines remembered. Crash-safe; shared by any
-// number of processes. `SqliteLedger` is the real one and is used in tests too. Thread-safe. Every write is
-// on disk when it returns.
+// Our private record: quotes, rentals, jobs and what they taught, receipts, events, machines remembered.
+// Crash-safe; shared by any number of processes. `SqliteLedger` is the real one and is used in tests too.
+// Thread-safe. Every write is on disk when it returns.
 
 #include <functional>
 #include <optional>
@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/past_run.h"
 #include "core/rental.h"
 
 namespace vastgpu {
@@ -79,6 +80,14 @@ class Ledger {
   /// @error not_found  no rental has that label; also of add_receipt
   virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)
   virtual Result<std::vector<Job>> jobs(const std::string& label) = 0;  ///< newest first
+
+  /// Writes what a job taught, once per (label, experiment, started) over all processes: true when this call
+  /// wrote it, false when it was there. What is there stays as it is.
+  /// @error not_found  no rental has that label
+  virtual Result<bool> add_run(const PastRun& run) = 0;
+  /// Newest first.
+  virtual Result<std::vector<PastRun>> runs(const std::string& project, int limit) = 0;
+  virtual Result<std::vector<PastRun>> runs_of_rental(const std::string& label) = 0;
 
   virtual Result<void> add_receipt(const std::string& label, TimePoint at, const json& receipt) = 0;
   virtual Result<std::optional<json>> last_receipt(const std::string& label) = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/past_run.h"
 #include "core/rental.h"
 #include "core/text.h"
 #include "state/ledger.h"
@@ -65,10 +66,21 @@ void each_field(some<MachineFailure> auto& f, V&& v) {
   v("machine", f.machine), v("at", f.at), v("reason", f.reason);
 }
 
+template <class V>
+void each_field(some<PastRun> auto& r, V&& v) {
+  v("label", r.label), v("experiment", r.experiment), v("project", r.project), v("command", r.command);
+  v("script", r.script), v("instance", r.instance), v("gpu_name", r.gpu_name), v("num_gpus", r.num_gpus);
+  v("gpu_ram", r.gpu_ram), v("started", r.started), v("ended", r.ended), v("hours", r.hours);
+  v("exit_code", r.exit_code), v("oom", r.oom), v("peak_vram_mib", r.peak_vram);
+  v("held_before_mib", r.held_before), v("rate", r.rate), v("rate_unit", r.rate_unit);
+  v("steps_done", r.steps_done), v("steps_total", r.steps_total), v("recorded_at", r.recorded);
+}
+
 // How each type stands in a row.
 inline void put(Statement& s, const std::string& v) { s.bind(v); }
 inline void put(Statement& s, std::int64_t v) { s.bind(v); }
 inline void put(Statement& s, int v) { s.bind(std::int64_t{v}); }
+inline void put(Statement& s, double v) { s.bind(v); }
 inline void put(Statement& s, bool v) { s.bind(std::int64_t{v}); }
 inline void put(Statement& s, TimePoint v) { s.bind(std::int64_t{v.time_since_epoch().count()}); }
 inline void put(Statement& s, Hours v) { s.bind(v.count()); }
@@ -95,6 +107,8 @@ void put(Statement& s, const std::optional<T>& v) {
 // Back; false for what no version of this program wrote.
 inline bool get(const Statement& s, int at, std::string& v) { return v = s.text(at), true; }
 inline bool get(const Statement& s, int at, int& v) { return v = static_cast<int>(s.integer(at)), true; }
+inline bool get(const Statement& s, int at, std::int64_t& v) { return v = s.integer(at), true; }
+inline bool get(const Statement& s, int at, double& v) { return v = s.real(at), true; }
 inline bool get(const Statement& s, int at, bool& v) { return v = s.integer(at) != 0, true; }
 inline bool get(const Statement& s, int at, TimePoint& v) {
   return v = TimePoint(Duration(s.integer(at))), true;

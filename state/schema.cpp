@@ -108,7 +108,37 @@ CREATE TABLE machine_failures (
 CREATE INDEX machine_failures_by_time ON machine_failures (at);
 )sql";
 
-constexpr std::array kSteps{kFirst};
+// One row per job that ended, written once: (label, experiment, started) is the job.
+constexpr const char* kFinishedRuns = R"sql(
+CREATE TABLE finished_runs (
+  n               INTEGER PRIMARY KEY,
+  label           TEXT NOT NULL REFERENCES rentals (label),
+  experiment      TEXT NOT NULL,
+  project         TEXT NOT NULL,
+  command         TEXT NOT NULL,
+  script          TEXT NOT NULL,
+  instance        INTEGER,
+  gpu_name        TEXT NOT NULL,
+  num_gpus        INTEGER NOT NULL,
+  gpu_ram         REAL,
+  started         INTEGER NOT NULL,
+  ended           INTEGER NOT NULL,
+  hours           REAL,
+  exit_code       INTEGER NOT NULL,
+  oom             INTEGER NOT NULL,
+  peak_vram_mib   REAL,
+  held_before_mib REAL NOT NULL,
+  rate            REAL,
+  rate_unit       TEXT NOT NULL,
+  steps_done      INTEGER,
+  steps_total     INTEGER,
+  recorded_at     INTEGER NOT NULL,
+  UNIQUE (label, experiment, started)
+) STRICT;
+CREATE INDEX finished_runs_by_project ON finished_runs (project, started);
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns};
 
 Error stranger() {
   return {.code = Code::corrupt,

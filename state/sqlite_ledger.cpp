@@ -204,6 +204,26 @@ Result<std::vector<Job>> SqliteLedger::jobs(const std::string& label) {
   return rows::select<Job>(db_, "jobs WHERE label = ? ORDER BY started DESC, n DESC", label);
 }
 
+Result<bool> SqliteLedger::add_run(const PastRun& run) {
+  const std::scoped_lock hold(mutex_);
+  auto done = about_rental(
+      rows::insert(db_, "finished_runs", run, "ON CONFLICT (label, experiment, started) DO NOTHING"),
+      run.label);
+  if (!done) return fail(std::move(done).error());
+  return db_.changes() > 0;
+}
+
+Result<std::vector<PastRun>> SqliteLedger::runs(const std::string& project, int limit) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<PastRun>(db_, "finished_runs WHERE project = ? ORDER BY started DESC, n DESC LIMIT ?",
+                               project, std::max(limit, 0));
+}
+
+Result<std::vector<PastRun>> SqliteLedger::runs_of_rental(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<PastRun>(db_, "finished_runs WHERE label = ? ORDER BY started DESC, n DESC", label);
+}
+
 Result<void> SqliteLedger::add_receipt(const std::string& label, TimePoint at, const json& receipt) {
   const std::scoped_lock hold(mutex_);
   return about_rental(rows::insert(db_, "receipts", rows::Receipt{label, at, receipt}), label);

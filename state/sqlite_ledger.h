@@ -37,6 +37,10 @@ class SqliteLedger : public Ledger {
   Result<void> put_job(const Job& job) override;
   Result<std::vector<Job>> jobs(const std::string& label) override;
 
+  Result<bool> add_run(const PastRun& run) override;
+  Result<std::vector<PastRun>> runs(const std::string& project, int limit) override;
+  Result<std::vector<PastRun>> runs_of_rental(const std::string& label) override;
+
   Result<void> add_receipt(const std::string& label, TimePoint at, const json& receipt) override;
   Result<std::optional<json>> last_receipt(const std::string& label) override;
 

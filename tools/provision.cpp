@@ -2,6 +2,7 @@
 
 #include "analysis/setting.h"
 #include "core/text.h"
+#include "fleet/learn.h"
 #include "fleet/quote.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
@@ -82,9 +83,11 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   auto project = workplace.project(a.project);
   if (!project) return fail(std::move(project).error());
   const ProjectSettings settings = read_project_settings(*project);
-  TaskRequest request{a.task, a.hours, a.vram_gib, a.gpus, a.disk_gb, a.image, a.cuda};
+  TaskRequest request{a.task, a.hours, a.vram_gib, a.gpus, a.disk_gb, a.image, a.cuda, {}, {}};
   if (a.facts) request.facts = *a.facts;
   if (!request.image) request.image = settings.image;
+  if (const auto known = workplace.open_known())  // what earlier jobs of this project measured
+    if (auto runs = past_runs(*known, *project)) request.past_runs = *std::move(runs);
   const TaskProfile profile = analyse(*project, request);
 
   std::optional<Usd> budget = settings.max_budget;

@@ -21,6 +21,10 @@ class Workplace {
   /// @error unauthenticated  no key anywhere, with where to put one
   virtual Result<Deps> open(std::stop_token stop) = 0;
 
+  /// As open, but only where an earlier call left a ledger for the key at hand: asks no network, makes
+  /// nothing.
+  virtual std::optional<Deps> open_known() = 0;
+
   /// The project folder: the argument, else what client or user configured, else the working directory.
   /// @error invalid_argument  not an absolute path of an existing folder
   virtual Result<std::filesystem::path> project(const std::optional<std::string>& argument) = 0;

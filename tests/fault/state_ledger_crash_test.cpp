@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "state/schema.h"
 #include "state/sqlite_ledger.h"
 #include "tests/support/catch.h"
 #include "tests/support/state_forked.h"
@@ -119,4 +120,37 @@ TEST_CASE("of eight processes with one quote, one rents") {
   int won = 0;
   for (Forked& racer : racers) won += racer.exit_status();
   CHECK(won == 1);
+}
+
+TEST_CASE(
+    "of eight processes that learn the same run, one writes it, also while they bring an old ledger "
+    "forward") {
+  const TempFolder folder;
+  const auto path = folder.path() / "ledger.db";
+  {
+    auto db = Database::open(path, 1s);
+    REQUIRE(db);
+    REQUIRE(migrate(*db, ledger_steps().first(1)));
+  }
+  Pipe start;
+  std::vector<Forked> racers;
+  for (int racer = 0; racer < 8; ++racer)
+    racers.emplace_back([&] {
+      start.in.reset();
+      start.hear();
+      auto ledger = SqliteLedger::open(path);
+      if (!ledger) return 100;
+      // The rental is the same for all; all but the first are told that the label is taken.
+      (void)(*ledger)->open_intent(sample_rental("vg-a", "", 1), {});
+      const auto wrote = (*ledger)->add_run(sample_run("vg-a", "exp01"));
+      if (!wrote) return 101;
+      return *wrote ? 1 : 0;
+    });
+  start.in.reset();
+  int wrote = 0;
+  for (Forked& racer : racers) wrote += racer.exit_status();
+  CHECK(wrote == 1);
+  auto ledger = SqliteLedger::open(path);
+  REQUIRE(ledger);
+  CHECK((*ledger)->runs("/home/mira/project", 50)->size() == 1);
 }

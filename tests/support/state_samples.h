@@ -1,6 +1,7 @@
 #pragma once
 // Filled-in values for tests of the records: every field differs from its default.
 
+#include "core/past_run.h"
 #include "core/rental.h"
 
 namespace vastgpu {
@@ -49,6 +50,32 @@ inline Rental sample_rental(const std::string& label, const std::string& quote_i
   r.worst_case = {worst_case};
   r.created = kSampleTime;
   r.lease_end = kSampleTime + std::chrono::hours(5);
+  return r;
+}
+
+inline PastRun sample_run(const std::string& label, const std::string& experiment) {
+  PastRun r;
+  r.label = label;
+  r.experiment = experiment;
+  r.project = "/home/mira/project";
+  r.command = "torchrun --nproc_per_node 2 train.py --name größer";
+  r.script = "train.py";
+  r.instance = InstanceId{70010001};
+  r.gpu_name = "RTX 4090";
+  r.num_gpus = 2;
+  r.gpu_ram = Megabytes{24564};
+  r.started = kSampleTime;
+  r.ended = kSampleTime + std::chrono::hours(3);
+  r.hours = Hours(2.9);
+  r.exit_code = 1;
+  r.oom = true;
+  r.peak_vram = Megabytes{21500};
+  r.held_before = Megabytes{3};
+  r.rate = 3.125;
+  r.rate_unit = "steps/s";
+  r.steps_done = 32'000'000'000;
+  r.steps_total = 64'000'000'000;
+  r.recorded = kSampleTime + std::chrono::hours(4);
   return r;
 }
 

@@ -409,6 +409,84 @@ TEST_CASE("a newer program brings an older ledger forward, wholly or not at all"
   CHECK(migrate(*db, steps));  // once more changes nothing
 }
 
+TEST_CASE("a ledger of the first version learns to keep finished runs and loses nothing") {
+  const TempFolder folder;
+  const auto path = folder.path() / "ledger.db";
+  {
+    auto db = Database::open(path, 1s);
+    REQUIRE(db);
+    REQUIRE(migrate(*db, ledger_steps().first(1)));
+    REQUIRE(db->run("INSERT INTO events (at, kind, label, detail) VALUES (1, 'rent', 'vg-a', '{}')"));
+    CHECK(*db->ask("SELECT count(*) FROM sqlite_schema WHERE name = 'finished_runs'") == "0");
+  }
+  const auto ledger = SqliteLedger::open(path);
+  REQUIRE(ledger);
+  CHECK((*ledger)->events("vg-a")->size() == 1);
+  CHECK((*ledger)->runs("/home/mira/project", 50)->empty());
+  REQUIRE((*ledger)->open_intent(sample_rental("vg-a", "q-1", 2), {}));
+  CHECK(*(*ledger)->add_run(sample_run("vg-a", "exp01")));
+}
+
+TEST_CASE("a finished run keeps every field and is written once") {
+  const TempFolder folder;
+  const auto ledger = open_in(folder);
+  const auto stray = ledger->add_run(sample_run("vg-a", "exp01"));
+  REQUIRE_FALSE(stray);
+  CHECK(stray.error().code == Code::not_found);
+  REQUIRE(ledger->open_intent(sample_rental("vg-a", "q-1", 2), {}));
+  const PastRun want = sample_run("vg-a", "exp01");
+  CHECK(*ledger->add_run(want));
+  PastRun second_look = want;
+  second_look.exit_code = 0;
+  CHECK_FALSE(*ledger->add_run(second_look));
+  PastRun started_again = want;
+  started_again.started += 5h;
+  started_again.instance.reset(), started_again.gpu_ram.reset(), started_again.hours.reset();
+  started_again.peak_vram.reset(), started_again.rate.reset(), started_again.rate_unit.clear();
+  started_again.steps_done.reset(), started_again.steps_total.reset(), started_again.oom = false;
+  CHECK(*ledger->add_run(started_again));
+
+  const auto runs = ledger->runs("/home/mira/project", 50);
+  REQUIRE(runs);
+  REQUIRE(runs->size() == 2);
+  const PastRun &bare = runs->front(), &r = runs->back();  // newest first
+  CHECK((r.label == want.label && r.experiment == want.experiment && r.project == want.project));
+  CHECK((r.command == want.command && r.script == want.script && r.instance == want.instance));
+  CHECK((r.gpu_name == want.gpu_name && r.num_gpus == 2 && r.gpu_ram == want.gpu_ram));
+  CHECK((r.started == want.started && r.ended == want.ended && r.hours == want.hours));
+  CHECK((r.exit_code == 1 && r.oom && r.peak_vram == want.peak_vram && r.held_before == want.held_before));
+  CHECK((r.rate == want.rate && r.rate_unit == "steps/s"));
+  CHECK(
+      (r.steps_done == want.steps_done && r.steps_total == want.steps_total && r.recorded == want.recorded));
+  CHECK_FALSE(
+      (bare.instance || bare.gpu_ram || bare.hours || bare.peak_vram || bare.rate || bare.steps_done));
+  CHECK(ledger->runs("/home/mira/project", 1)->size() == 1);
+  CHECK(ledger->runs("/elsewhere", 50)->empty());
+  CHECK(ledger->runs_of_rental("vg-a")->size() == 2);
+}
+
+TEST_CASE("of threads that learn the same run, one writes it") {
+  const TempFolder folder;
+  const auto ledger = open_in(folder);
+  const auto other = open_in(folder);
+  REQUIRE(ledger->open_intent(sample_rental("vg-a", "q-1", 2), {}));
+  std::atomic<int> wrote = 0, failed = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 5; ++i) {
+        const auto done =
+            (t % 2 == 0 ? ledger : other)->add_run(sample_run("vg-a", "exp" + std::to_string(i)));
+        if (!done) ++failed;
+        if (done && *done) ++wrote;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(failed == 0);
+  CHECK(wrote == 5);
+  CHECK(ledger->runs("/home/mira/project", 50)->size() == 5);
+}
+
 TEST_CASE("commits are synced and the log is write-ahead") {
   const TempFolder folder;
   open_in(folder);
