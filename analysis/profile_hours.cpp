@@ -93,7 +93,11 @@ void ProfileBuilder::settle_hours() {
   const auto stated_total = claims_.settle("gpu_hours");
   if (stated_total) totals.push_back(*stated_total);
   if (said_.gpu_hours) totals.push_back(user_says("gpu_hours", *said_.gpu_hours));
-  if (auto e = past_hours()) totals.push_back(*std::move(e));
+  if (auto e = past_hours()) {
+    // A smoke run is no measure of a whole plan.
+    if (planned && e->value.get<double>() < planned->value.get<double>() / 3) e->rank = rank::kScript;
+    totals.push_back(*std::move(e));
+  }
   if (planned) totals.push_back(*planned);
   if (computed) totals.push_back(*computed);
   auto total = settle(std::move(totals));
