@@ -75,7 +75,7 @@ class ProfileBuilder {
   // profile_image.cpp
   void settle_image(const ProjectSettings& settings);
   void settle_cuda(const ImageNeeds& image, std::optional<double> pinned);
-  void need_ampere(const std::string& source, int of_rank);
+  void need_capability(int capability, const std::string& source, int of_rank);
 
   void record_rest();
 

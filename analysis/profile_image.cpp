@@ -50,14 +50,21 @@ void ProfileBuilder::settle_image(const ProjectSettings& settings) {
     profile_.min_compute_cap = std::max(profile_.min_compute_cap, wheel.min_compute_cap);
   }
   settle_cuda(image, pinned);
-  if (scripts_.needs_bf16)
-    need_ampere(scripts_.bf16_source, rank::kScript);
+  const auto precision = claims_.settle("precision");
+  const auto flash = claims_.settle("flash");
+  if (precision && precision->value == "fp8")
+    need_capability(890, precision->source + " (fp8)", precision->rank);
+  else if (scripts_.needs_bf16)
+    need_capability(800, scripts_.bf16_source + " (bf16)", rank::kScript);
   else if (said_.precision == Precision::bf16)
-    need_ampere("user", rank::kUser);
-  else if (const auto precision = claims_.settle("precision"); precision && precision->value == "bf16")
-    need_ampere(precision->source, precision->rank);
+    need_capability(800, "user (bf16)", rank::kUser);
+  else if (precision && precision->value == "bf16")
+    need_capability(800, precision->source + " (bf16)", precision->rank);
+  else if (flash && flash->value == 1 &&
+           flash->rank > rank::kUser)  // a user's word may mean any fused kernel
+    need_capability(800, flash->source + " (flash attention 2)", flash->rank);
   else if (plan_.bf16_line)
-    need_ampere(plan_.at(*plan_.bf16_line), rank::kPlan);
+    need_capability(800, plan_.at(*plan_.bf16_line) + " (bf16)", rank::kPlan);
 }
 
 void ProfileBuilder::settle_cuda(const ImageNeeds& image, std::optional<double> pinned) {
@@ -86,9 +93,9 @@ void ProfileBuilder::settle_cuda(const ImageNeeds& image, std::optional<double> 
   profile_.min_cuda = image_cuda;
 }
 
-void ProfileBuilder::need_ampere(const std::string& source, int of_rank) {
-  profile_.min_compute_cap = std::max(profile_.min_compute_cap, 800);
-  keep(witness("min_compute_cap", 800, source + " (bf16)", of_rank));
+void ProfileBuilder::need_capability(int capability, const std::string& source, int of_rank) {
+  profile_.min_compute_cap = std::max(profile_.min_compute_cap, capability);
+  keep(witness("min_compute_cap", capability, source, of_rank));
 }
 
 }  // namespace vastgpu

@@ -199,7 +199,8 @@ TEST_CASE("scripts speak where the user is silent") {
   CHECK(p.model == "Qwen/Qwen2.5-7B");
   CHECK(p.gpus == 2);
   CHECK(evidence(p, "gpus").source == "run.sh:1");
-  CHECK(p.vram_likely.value == Approx(22).margin(4));
+  CHECK(p.vram_likely.value > 16);  // weights are 14.2 GiB; nobody said how long the samples are
+  CHECK(p.vram_likely.value < 32);
   CHECK(p.checkpoints);
   CHECK(p.min_compute_cap == 800);
   CHECK(evidence(p, "batch").value == 4);
