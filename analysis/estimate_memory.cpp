@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "analysis/estimate_parts.h"
 #include "core/text.h"
@@ -53,37 +54,47 @@ std::string describe(const Workload& w) {
   return how;
 }
 
+bool reads_text_or_draws(const Workload& w) {
+  return w.family == Family::language || w.family == Family::vision_language || w.family == Family::seq2seq ||
+         w.family == Family::diffusion;
+}
+
 /// Settings that nobody stated and that change this estimate.
 std::vector<std::string> that_matter(const Workload& w) {
   std::vector<std::string> names;
   for (const char* name : {"method", "bits", "batch", "seq", "res", "shard", "gc", "task"}) {
     const bool trained = w.trains() || (std::string_view(name) != "method" &&
                                         std::string_view(name) != "gc" && std::string_view(name) != "bits");
-    if (trained && w.assumes(name)) names.emplace_back(name);
+    // Convolutional nets are trained whole unless somebody says otherwise.
+    const bool obvious = std::string_view(name) == "method" && !reads_text_or_draws(w);
+    if (trained && !obvious && w.assumes(name)) names.emplace_back(name);
   }
   return names;
 }
 
-}  // namespace
+struct Sum {
+  std::vector<std::pair<std::string, double>> parts;
+  double gib = 0;
+};
 
-MemoryEstimate estimate_memory(const Workload& w) {
-  MemoryEstimate e;
-  double sum = 0;
-  const auto part = [&](const char* name, double gb) {
-    if (gb < 0.005) return;
-    e.parts.emplace_back(name, gb);
-    sum += gb;
+Sum sum_of(const Workload& w) {
+  Sum s;
+  double gb = 0;
+  const auto part = [&](const char* name, double size) {
+    if (size < 0.005) return;
+    s.parts.emplace_back(name, size);
+    gb += size;
   };
   if (w.trains()) {
-    const States s = states_of(w);
+    const States states = states_of(w);
     const Activations a = activations_of(w);
-    part("weights", s.weights + frozen_companions(w));
-    part("gradients", s.gradients);
-    part("optimizer", s.optimizer);
-    part("adapter", s.extras);
+    part("weights", states.weights + frozen_companions(w));
+    part("gradients", states.gradients);
+    part("optimizer", states.optimizer);
+    part("adapter", states.extras);
     part("activations", a.saved);
     part("logits", a.logits);
-    part("gathered", s.gathers);
+    part("gathered", states.gathers);
   } else {
     const Inference i = inference_of(w);
     part("weights", i.weights);
@@ -91,8 +102,40 @@ MemoryEstimate estimate_memory(const Workload& w) {
     part("working memory", i.working);
   }
   const double context = kContext + (w.gpus > 1 && w.trains() ? kNccl : 0);
-  e.parts.emplace_back("context and fragments", sum * (kFragments - 1) + context);
-  const double likely = (sum * kFragments + context) / kGib;
+  s.parts.emplace_back("context and fragments", gb * (kFragments - 1) + context);
+  s.gib = (gb * kFragments + context) / kGib;
+  return s;
+}
+
+/// The assumed setting that moves the estimate most when it turns out to be another one.
+std::string what_settles(const Workload& w, const std::vector<std::string>& assumed, double likely) {
+  std::string widest;
+  double most = 0;
+  for (const std::string& name : assumed) {
+    Workload other = w;
+    if (name == "method") other.method = w.method == "full" ? "lora" : "full";
+    if (name == "bits") other.bits = w.bits == "16" ? "32" : "16";
+    if (name == "batch") other.batch = 4 * w.batch;
+    if (name == "seq") other.seq = 4 * w.seq;
+    if (name == "res") other.res = {2 * w.res.width, 2 * w.res.height, w.res.frames};
+    if (name == "gc") other.gc = !w.gc;
+    if (name == "shard") other.shard = "none";
+    if (name == "task") other.task = w.trains() ? "infer" : "train";
+    const double change = std::abs(sum_of(other).gib - likely);
+    if (change <= most) continue;
+    most = change;
+    widest = name;
+  }
+  return widest;
+}
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const Workload& w) {
+  MemoryEstimate e;
+  Sum sum = sum_of(w);
+  const double likely = sum.gib;
+  e.parts = std::move(sum.parts);
   e.assumed = that_matter(w);
   e.how = describe(w);
   const bool sized =
@@ -108,11 +151,9 @@ MemoryEstimate estimate_memory(const Workload& w) {
     // of card.
     Workload open = w;
     open.gc = false;
-    const Activations a = activations_of(open), closed = activations_of(w);
-    const double without = likely + (a.saved - closed.saved) * kFragments / kGib;
-    e.safe.value = std::max(e.safe.value, std::min(without * 1.05, likely * 1.6));
+    e.safe.value = std::max(e.safe.value, std::min(sum_of(open).gib * 1.05, likely * 1.6));
   }
-  if (!e.assumed.empty()) e.settles = e.assumed.front();
+  e.settles = what_settles(w, e.assumed, likely);
   return e;
 }
 

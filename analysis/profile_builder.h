@@ -46,6 +46,7 @@ class ProfileBuilder {
   // profile_claims.cpp
   void collect_claims();
   void claims_of_scripts();
+  void claims_of_dataset();
   /// The claims that hold for one model of one source.
   ClaimBook claims_for(const ModelMention* model, const PlanModel* planned, const std::string& source,
                        int of_rank) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "analysis/amounts.h"
+#include "analysis/dataset_counts.h"
 #include "analysis/profile_builder.h"
 #include "analysis/sentence_claims.h"
 #include "core/text.h"
@@ -48,6 +50,33 @@ void ProfileBuilder::collect_claims() {
   if (said_.card) claims_.add({"gpu", said_.card->name, kUser, rank::kUser, 0, false});
   if (said_.params_b) claims_.add({"params_b", *said_.params_b, kUser, rank::kUser, 0, false});
   claims_of_scripts();
+  claims_of_dataset();
+}
+
+/// With epochs and a dataset that everybody knows, the amount of work is known.
+void ProfileBuilder::claims_of_dataset() {
+  if (!claims_.has("epochs") || claims_.has("samples") || claims_.has("steps") || claims_.has("tokens"))
+    return;
+  std::string named = claims_.word("dataset").value_or("");
+  if (named.empty()) named = request_.task.substr(0, 4'000);
+  auto known = find_counted_dataset(plain(named));
+  if (!known && scripts_.dataset) known = find_counted_dataset(plain(scripts_.dataset->value));
+  if (!known) return;
+  const std::string source = "size of " + std::string(known->name);
+  const double epochs = claims_.number("epochs").value_or(1);
+  if (known->tokens > 0)
+    claims_.add({"tokens", known->tokens * epochs, source, rank::kRule, 0, false});
+  else
+    claims_.add({"samples", known->samples, source, rank::kRule, 0, false});
+  // Transformers are fed enlarged pictures, convolutional nets the small ones.
+  const bool convolutional = std::ranges::none_of(said_.models, [](const ModelMention& m) {
+    return to_lower(m.name).find("vit") != std::string::npos ||
+           to_lower(m.name).find("clip") != std::string::npos;
+  });
+  if (known->side > 0 && convolutional && !claims_.has("res"))
+    claims_.add({"res", known->side, source, rank::kRule, 0, true});
+  if (known->avg_tokens > 0 && !claims_.has("avg_tokens"))
+    claims_.add({"avg_tokens", known->avg_tokens, source, rank::kRule, 0, true});
 }
 
 void ProfileBuilder::claims_of_scripts() {
