@@ -90,14 +90,18 @@ WorkAmount text_work(const Workload& w, int gpus) {
 /// Forward GFLOPs of one picture, 2 per multiply-add.
 double picture_gflops(const Workload& w) {
   if (w.fwd_gflops > 0) return w.fwd_gflops;
+  // Nets for small pictures drop the strides of their first layers.
+  const double kept =
+      w.family == Family::vision && w.res.pixels() <= 64 * 64 && w.model.find("vit") == std::string::npos ? 12
+                                                                                                          : 1;
   if (w.card != nullptr && w.card->fwd_gflops > 0 && w.card->img_size > 0)
-    return w.card->fwd_gflops * w.res.pixels() / (w.card->img_size * w.card->img_size);
+    return kept * w.card->fwd_gflops * w.res.pixels() / (w.card->img_size * w.card->img_size);
   const double area = w.res.pixels() / (224.0 * 224.0);
   const bool transformer =
       w.model.find("vit") != std::string::npos || w.model.find("dino") != std::string::npos;
   if (w.family == Family::detection) return 10'000 * w.params_b * w.res.pixels() / (800.0 * 1333.0);
   if (w.family == Family::segmentation) return 3'500 * w.params_b * w.res.pixels() / (512.0 * 512.0);
-  return (transformer ? 400 : 320) * w.params_b * area;
+  return kept * (transformer ? 400 : 320) * w.params_b * area;
 }
 
 WorkAmount picture_work(const Workload& w, int gpus) {
