@@ -24,6 +24,13 @@ struct Evidence {
 };
 void to_json(json& j, const Evidence& e);
 
+/// Another way to hold the work in memory: computed, never a guess.
+struct MemoryAlternative {
+  std::string how;  ///< "8-bit optimizer", "LoRA instead of full", "sharded over 4 GPUs"
+  Gibibytes vram;   ///< needed per GPU then, headroom included
+  int gpus = 1;     ///< on one machine
+};
+
 struct TaskProfile {
   std::string task;                  ///< the user's sentence, cleaned
   std::optional<std::string> model;  ///< as found: "Llama-2-7B"
@@ -36,8 +43,13 @@ struct TaskProfile {
   bool hours_without_card =
       false;  ///< the user said hours and named no card: a lease is never cut below them
   std::string reference_gpu =
-      "RTX 3090";  ///< the card that `hours` is for (the plan's own card where it names one)
+      "RTX 3090";                ///< the card that `hours` is for (the plan's own card where it names one)
+  bool scales_with_card = true;  ///< false: toy or loader-bound work that a faster card hardly shortens
   Gigabytes disk{50};
+  Gigabytes download{10};  ///< what crosses the wire to the machine: image layers, packages, models, data
+  Gigabytes upload{2};     ///< what comes home: results, logs, a few checkpoints
+  std::optional<Gigabytes>
+      host_ram;  ///< memory of the host that the work needs (offloading, large data sets)
   double min_cuda = 12.1;
   int min_compute_cap = 0;  ///< 800 when bf16 is needed
   int max_compute_cap = 0;  ///< 0: none; 900 when the image's torch cannot drive newer cards
@@ -46,6 +58,7 @@ struct TaskProfile {
   std::optional<std::string> newer_image;  ///< for cards that the default image cannot drive; unset where
                                            ///< image or torch was chosen on purpose
   bool checkpoints = false;                ///< the work seems to save and resume
+  std::vector<MemoryAlternative> memory_alternatives;  ///< what would need less memory on a card, if any
   std::vector<Evidence> evidence;
   std::vector<std::string> unknown;   ///< what could not be known, with the one fact that would settle it
   std::vector<std::string> warnings;  ///< skipped files, contradictions
