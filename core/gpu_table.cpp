@@ -1,6 +1,7 @@
 #include "core/gpu_table.h"
 
 #include <array>
+#include <unordered_map>
 
 #include "core/text.h"
 
@@ -111,10 +112,13 @@ constexpr auto kModels = std::to_array<GpuModel>({
 std::span<const GpuModel> all_gpu_models() { return kModels; }
 
 const GpuModel* find_gpu(std::string_view name) {
-  const std::string key = gpu_key(name);
-  for (const GpuModel& model : kModels)
-    if (gpu_key(model.name) == key) return &model;
-  return nullptr;
+  static const auto* const by_key = [] {  // searches ask thousands of times
+    auto* made = new std::unordered_map<std::string, const GpuModel*>;
+    for (const GpuModel& model : kModels) made->emplace(gpu_key(model.name), &model);
+    return made;
+  }();
+  const auto at = by_key->find(gpu_key(name));
+  return at == by_key->end() ? nullptr : at->second;
 }
 
 }  // namespace vastgpu

@@ -25,6 +25,9 @@ std::string clean(std::string_view raw, std::size_t max_bytes = 2000);
 /// As clean, on one line.
 std::string clean_line(std::string_view raw, std::size_t max_bytes = 300);
 
+/// Length of the valid UTF-8 sequence at `s[i]`; 0 when there is none.
+std::size_t utf8_length(std::string_view s, std::size_t i);
+
 std::string_view trim(std::string_view s);
 std::string to_lower(std::string_view s);
 std::vector<std::string> split(std::string_view s, char at);

@@ -99,7 +99,8 @@ Refusal read_refusal(const std::string& body, const Secret& key) {
     r.msg = "(an HTML page)";
     return r;
   }
-  const auto j = shown[0] == '{' ? parse_json(body, "error body") : Result<json>(json());
+  const bool small = body.size() <= 64 * 1024;  // a document of more than that is no refusal
+  const auto j = shown[0] == '{' && small ? parse_json(body, "error body") : Result<json>(json());
   if (!j || !j->is_object()) {
     r.msg = redact(shown, key);
     return r;

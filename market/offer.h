@@ -29,6 +29,8 @@ struct Offer {
   std::optional<UsdPerHour> min_bid;  ///< whole offer
   bool is_bid = false;                ///< the price is that of an interruptible rental
   Gigabytes disk_space;
+  std::optional<Gigabytes>
+      host_ram;  ///< this offer's share of the machine's memory, as far as a container gets it
   Mbps inet_up, inet_down;
   UsdPerGb inet_up_cost, inet_down_cost;
   double reliability = 0;  ///< 0..1; 0 unknown
@@ -48,8 +50,12 @@ struct OfferQuery {
   RentalKind kind = RentalKind::on_demand;
   Gigabytes disk{50};  ///< what will be rented: it is part of the price
   std::optional<Megabytes> min_gpu_ram;
-  std::optional<int> num_gpus;         ///< exactly
-  std::vector<std::string> gpu_names;  ///< the server's spelling; empty means any
+  std::optional<Megabytes> min_host_ram;  ///< of the whole machine: a share is not a column
+  int min_compute_cap = 0;                ///< 0: any
+  int max_compute_cap = 0;                ///< 0: any
+  std::optional<int> num_gpus;            ///< exactly
+  std::vector<std::string> countries;     ///< two upper-case letters; empty means anywhere
+  std::vector<std::string> gpu_names;     ///< the server's spelling; empty means any
   double min_reliability = 0.95;
   Mbps min_inet_down{100};
   std::optional<double> min_cuda;

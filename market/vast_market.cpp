@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "market/offer_page.h"
 #include "market/vast_pages.h"
 #include "market/wire.h"
 
@@ -75,14 +76,21 @@ Result<std::vector<Offer>> VastMarket::search(const OfferQuery& query, std::stop
   ApiCall c = call("POST", "/api/v0/bundles/");
   c.body = search_body(query);
   c.max_answer = 128'000'000;  // everything on offer at once is about 70 MB
-  auto answer = api_.ask(c, stop);
-  // Now and then a host's NaN makes the whole text unreadable; the next page often comes without it.
-  if (!answer && answer.error().code == Code::corrupt) {
-    log_fact("search answer unreadable, asking again");
-    answer = api_.ask(c, stop);
+  for (bool again = false;; again = true) {
+    auto answer = api_.send(c, stop);
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status < 200 || answer->status > 299) return fail(api_.refusal(*answer, false));
+    auto page = read_offer_page(answer->body);
+    if (page && page->refused) return fail(api_.refusal(*answer, false));
+    if (page) {
+      if (query.kind ==
+          RentalKind::interruptible)  // their prices are bids, whatever the rows say of themselves
+        for (Offer& o : page->offers) o.is_bid = true;
+      return std::move(page->offers);
+    }
+    if (again) return fail(std::move(page).error());
+    log_fact("search answer unreadable, asking again");  // cut short on its way, or half written
   }
-  if (!answer) return fail(std::move(answer).error());
-  return read_offers(*answer);
 }
 
 Result<RentAnswer> VastMarket::rent(const RentRequest& request, std::stop_token stop) {

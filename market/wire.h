@@ -15,13 +15,6 @@ namespace vastgpu {
 /// The body of a search.
 json search_body(const OfferQuery& query);
 
-/// nullopt when there is no id, price or GPU name: such a row cannot be rented or compared.
-std::optional<Offer> read_offer(const json& row);
-
-/// All readable rows of a search's answer, one per id: the one with the best score.
-/// @error corrupt  no list of offers, or rows of which none can be read
-Result<std::vector<Offer>> read_offers(const json& answer);
-
 /// The body of a create.
 json rent_body(const RentRequest& request);
 

@@ -97,20 +97,11 @@ class Story {
   McpClient client_;
 };
 
-void print_options(const json& facts) {
-  say("   | # | option     | GPU          | VRAM  | price      | hours   | est. total | at most | "
-      "reliability |");
-  int n = 0;
-  for (const json& o : facts["options"]) {
-    char row[300];
-    std::snprintf(
-        row, sizeof row, "   | %d | %-10s | %-12s | %2.0f GB | %-10s | %-7s | %-10s | %-7s | %.1f %%      |",
-        ++n, o["title"].get<std::string>().c_str(), o["gpu"].get<std::string>().c_str(),
-        o["vram_gib"].get<double>(), money(UsdPerHour{o["usd_per_hour"].get<double>()}).c_str(),
-        o["estimated_hours"].is_null() ? "unknown" : hours(Hours(o["estimated_hours"].get<double>())).c_str(),
-        money(Usd{o["estimate"]["total_usd"].get<double>()}).c_str(),
-        money(Usd{o["worst_case_usd"].get<double>()}).c_str(), o["reliability"].get<double>() * 100);
-    say(row);
+/// The table of options, as the tool shows it.
+void print_options(const json& answer) {
+  for (const std::string& line : split(answer["details"].get<std::string>(), '\n')) {
+    if (line.empty()) return;
+    say("   " + line);
   }
 }
 

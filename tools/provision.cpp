@@ -6,6 +6,7 @@
 #include "fleet/quote.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
+#include "tools/provision_view.h"
 
 namespace vastgpu {
 namespace {
@@ -16,68 +17,11 @@ struct ProvisionArgs {
   std::optional<int> gpus;
   std::optional<std::string> image, project;
   std::optional<json> facts;
+  std::optional<double> min_reliability;
+  std::vector<std::string> countries;
   bool interruptible = false;
   bool offers = true;
 };
-
-std::string hours_cell(const std::optional<Hours>& h) { return h ? "~" + hours(*h) : "unknown"; }
-
-std::string options_table(const std::vector<QuotedOption>& options) {
-  std::vector<std::vector<std::string>> rows;
-  int n = 0;
-  for (const QuotedOption& o : options) {
-    const Offer& offer = o.option.chosen.offer;
-    rows.push_back(
-        {std::to_string(++n), o.option.title,
-         (offer.num_gpus > 1 ? std::to_string(offer.num_gpus) + " x " : "") + offer.gpu_name,
-         fixed(to_gibibytes(offer.gpu_ram).value, 0) + " GB", money(offer.price), hours_cell(o.quote.work),
-         (o.quote.work ? "" : "for the lease ") + money(o.quote.estimate), money(o.quote.worst_case),
-         fixed(offer.reliability * 100, 1) + " %", to_string(offer.id), o.quote.id});
-  }
-  return table({"#", "option", "GPU", "VRAM", "price", "est. hours", "est. total", "at most", "reliability",
-                "offer", "quote_id"},
-               rows);
-}
-
-std::string needs_line(const TaskProfile& p) {
-  return text("needs ", p.gpus, p.gpus == 1 ? " GPU" : " GPUs", " with ", fixed(p.vram.value, 1),
-              " GB each, ",
-              p.hours ? "about " + hours(*p.hours) + " on " + p.reference_gpu : std::string("hours unknown"),
-              ", ", fixed(p.disk.value, 0), " GB disk, CUDA ", fixed(p.min_cuda, 1), ", image ", p.image);
-}
-
-std::string evidence_table(const TaskProfile& p) {
-  std::vector<std::vector<std::string>> rows;
-  for (const Evidence& e : p.evidence)
-    rows.push_back({e.quantity, e.value.is_string() ? e.value.get<std::string>() : dump(e.value), e.source,
-                    e.guess ? "guess" : "", join(e.overruled, "; ")});
-  return table({"quantity", "value", "from", "", "overruled"}, rows);
-}
-
-Envelope nothing_fits(const QuoteResult& found, const TaskProfile& profile, const std::optional<Usd>& budget,
-                      json facts) {
-  std::string why;
-  if (found.cheapest_over_budget && budget)
-    why = "the cheapest that fits would cost up to " + money(*found.cheapest_over_budget) +
-          ", the budget is " + money(*budget) + " (" + money(*found.cheapest_over_budget - *budget) +
-          " short)";
-  else if (found.offers_seen == 0)
-    why = "the marketplace lists no machine with these needs right now";
-  else
-    why = "all " + std::to_string(found.offers_seen) + " offers were dropped";
-  std::vector<std::string> reasons;
-  for (const auto& [reason, n] : found.dropped) reasons.push_back(text(reason, ": ", n));
-  Envelope e{"nothing_fits",
-             "No machine fits: " + why + ". The task " + needs_line(profile) + ".",
-             std::move(facts),
-             {},
-             {}};
-  e.details = reasons.empty() ? "" : "Dropped offers by reason: " + join(reasons, ", ");
-  e.details +=
-      "\nWhat could help: less VRAM (8-bit optimizer, LoRA, gradient checkpointing), more GPUs, a higher "
-      "budget, or asking again later.";
-  return e;
-}
 
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
   auto project = workplace.project(a.project);
@@ -107,43 +51,19 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   call.progress(0.3, "searching offers");
   QuoteRequest quoting{*project, profile, budget, a.interruptible, {}};
   if (a.lease_hours) quoting.lease = Hours(*a.lease_hours);
+  if (a.min_reliability) quoting.demands.min_reliability = *a.min_reliability;
+  quoting.demands.countries = a.countries;
   auto found = make_quotes(*deps, quoting, call.stop);
   if (!found) return fail(std::move(found).error());
-  facts["offers_seen"] = found->offers_seen;
-  facts["options"] = json::array();
-  for (const QuotedOption& o : found->options) facts["options"].push_back(to_facts(o));
-  if (found->options.empty()) return nothing_fits(*found, profile, budget, std::move(facts));
-
-  Envelope e;
-  e.outcome = "options";
-  const QuotedOption& first = found->options.front();
-  e.summary = text("The task ", needs_line(profile), ". ", found->options.size(),
-                   found->options.size() == 1 ? " option" : " options", ", the cheapest a ",
-                   first.option.chosen.offer.gpu_name, " for ~", money(first.quote.estimate), " (at most ",
-                   money(first.quote.worst_case), "). Nothing was rented.");
-  e.details = options_table(found->options) + "\n";
-  for (const QuotedOption& o : found->options) {
-    e.details += "- " + o.option.title + ": " + o.option.wrong_when;
-    for (const std::string& flag : o.option.chosen.flags) e.details += "; " + flag;
-    if (o.quote.interruptible) e.details += "; bid " + money(o.quote.price);
-    e.details += "; lease " + hours(o.quote.lease) + ", after it the disk alone costs " +
-                 money(o.quote.disk_per_day) + " a day until destroyed\n";
-  }
-  if (profile.hours && *profile.hours < Hours(1) && !a.interruptible)
-    e.details +=
-        "- under an hour of work: interruptible machines may be cheaper still (interruptible true)\n";
-  if (profile.hours && *profile.hours > Hours(4) && profile.checkpoints && !a.interruptible)
-    e.details +=
-        "- more than four hours with checkpoints: interruptible machines may be much cheaper (interruptible "
-        "true)\n";
-  e.details += "\nWhere the numbers come from:\n" + evidence_table(profile);
-  for (const std::string& unknown : profile.unknown) e.details += "- unknown: " + unknown + "\n";
-  for (const std::string& warning : warnings) e.details += "- warning: " + warning + "\n";
-  e.facts = std::move(facts);
+  Envelope e = show_options(*found, profile, budget, warnings, std::move(facts));
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",
                       {{"quote_id", o.quote.id}, {"project", project->string()}},
                       o.option.title + ": show the total price and ask before calling"});
+  if (found->proposal)
+    e.next.push_back({"rent",
+                      {{"quote_id", found->proposal->quoted.quote.id}, {"project", project->string()}},
+                      "interruptible: say what an interruption would cost, and ask before calling"});
   return e;
 }
 
@@ -175,6 +95,11 @@ Tool provision_tool(Workplace& workplace) {
           .optional("max_usd", &ProvisionArgs::max_usd,
                     "Hard limit in US dollars on the worst case of this rental",
                     {.minimum = 0, .maximum = 1e6})
+          .optional("min_reliability", &ProvisionArgs::min_reliability,
+                    "Lowest share of time that a host must have been up, 0 to 1 (default 0.95)",
+                    {.minimum = 0, .maximum = 1})
+          .optional("countries", &ProvisionArgs::countries,
+                    "Only hosts in these countries, as two-letter codes")
           .optional("interruptible", &ProvisionArgs::interruptible,
                     "Quote interruptible machines (cheaper, paused when outbid)")
           .optional("offers", &ProvisionArgs::offers,

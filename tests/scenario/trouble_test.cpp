@@ -74,6 +74,23 @@ SCENARIO("the worst case does not fit the budget") {
   CHECK(mentions(answer->summary, "short"));
 }
 
+SCENARIO("a tiny run is offered a bid beside the three options, at what bids cost now") {
+  RentalStage stage(VASTGPU_BINARY, {.faults = {"dirty-data"}, .machines = false});
+  auto answer = stage.call("provision", {{"task", "train"}, {"vram_gib", 8}, {"hours", 0.2}});
+  REQUIRE(answer);
+  CHECK(answer->facts["options"].size() == 3);
+  const json bid = answer->facts["interruptible_proposal"];
+  REQUIRE(bid.is_object());
+  CHECK(bid["bid_usd_per_hour"].get<double>() > 0);
+  CHECK(bid["estimate"]["total_usd"].get<double>() <
+        answer->facts["options"][0]["estimate"]["total_usd"].get<double>());
+  auto rented = stage.call("rent", {{"quote_id", bid["quote_id"]}, {"wait_seconds", 0}});
+  REQUIRE(rented);
+  const json truth = stage.state();
+  REQUIRE(truth["contracts"].size() == 1);
+  CHECK(truth["contracts"][0]["intended_status"] == "running");  // the bid was high enough
+}
+
 SCENARIO("no SSH key anywhere: one is made, registered, and works") {
   if (sandbox::machines_unavailable()) return;
   RentalStage stage(VASTGPU_BINARY, {});

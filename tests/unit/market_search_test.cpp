@@ -45,56 +45,55 @@ TEST_CASE("a search asks in filter objects, for the disk that will be rented, an
   CHECK_FALSE(body.contains("direct_port_count"));
 }
 
-TEST_CASE("dirty rows are read as far as they go") {
-  const json good = json::parse(
-      R"({"id":"5","gpu_name":" RTX 4090\n","dph_total":"0.41","machine_id":28143,"host_id":108771,
-    "gpu_frac":0.5,"gpu_ram":24564,"num_gpus":1,"compute_cap":890,"cuda_max_good":12.8,"verification":"verified",
-    "hosting_type":null,"geolocation":", US\u001b[31m","reliability2":0.9957,"duration":2592000.0,"min_bid":0.2,
-    "direct_port_count":124,"static_ip":1,"storage_cost":0.15,"hostname":null,"cpu_cores":null,"is_bid":false})");
-  const auto o = read_offer(good);
-  REQUIRE(o);
-  CHECK(o->id == OfferId{5});
-  CHECK(o->gpu_name == "RTX 4090");
-  CHECK(o->price == UsdPerHour{0.41});
-  CHECK(o->location == "US");
-  CHECK(o->verified);
-  CHECK_FALSE(o->datacenter);
-  CHECK(o->static_ip);
-  CHECK(o->compute_cap == 890);
-  CHECK(o->max_duration == Hours(720));
-  CHECK(o->min_bid == UsdPerHour{0.2});
-  CHECK(o->gpu_fraction == 0.5);
-
-  json bare = {{"id", 6}, {"gpu_name", "A10"}, {"search", {{"totalHour", 0.3}}}, {"verified", "verified"}};
-  CHECK(read_offer(bare)->price == UsdPerHour{0.3});
-  CHECK(read_offer(bare)->verified);
-  for (const char* needed : {"id", "gpu_name", "search"}) {
-    json without = bare;
-    without[needed] = nullptr;
-    CHECK_FALSE(read_offer(without));
-  }
-  bare["dph_total"] = -1;
-  bare["search"]["totalHour"] = 0;
-  CHECK_FALSE(read_offer(bare));
+TEST_CASE("needs that the marketplace can filter by are sent to it") {
+  OfferQuery q;
+  q.min_compute_cap = 800;
+  q.max_compute_cap = 900;
+  q.countries = {"US", "DE"};
+  q.min_host_ram = Megabytes{64000};
+  const json body = search_body(q);
+  CHECK(body["compute_cap"] == json{{"gte", 800}, {"lte", 900}});
+  CHECK(body["geolocation"] == json{{"in", {"US", "DE"}}});
+  CHECK(body["cpu_ram"] == json{{"gte", 64000.0}});
 }
 
-TEST_CASE("of rows with one id the best score stays; unreadable rows do not hide the others") {
-  const auto offers = read_offers({{"offers",
-                                    {offer(1, 0.5, 10), offer(2, 0.4), offer(1, 0.6, 20), offer(1, 0.7, 15),
-                                     nullptr, "x", json::object()}}});
-  REQUIRE(offers);
-  REQUIRE(offers->size() == 2);
-  CHECK(offers->at(0).price == UsdPerHour{0.6});
-}
-
-TEST_CASE("a text with NaN is asked for once more") {
+TEST_CASE("an answer that was cut short is asked for once more") {
   ScriptedMarket m;
-  m.server.answer(
-      "POST", kPath,
-      {{.body = R"({"offers":[{"id":1,"dlperf":NaN}]})"}, {.body = dump({{"offers", {offer(1, 0.5)}}})}});
+  m.server.answer("POST", kPath,
+                  {{.body = R"({"offers":[{"id":1,"gpu)"}, {.body = dump({{"offers", {offer(1, 0.5)}}})}});
   const auto offers = m.market.search({}, {});
   REQUIRE(offers);
   CHECK(offers->size() == 1);
+}
+
+TEST_CASE("a host's NaN costs its own number, not the page") {
+  ScriptedMarket m;
+  m.server.answer("POST", kPath,
+                  {{.body = R"({"offers":[{"id":1,"gpu_name":"A10","dph_total":0.5,"dlperf":NaN},
+                                          {"id":2,"gpu_name":"A10","dph_total":-Infinity}]})"}});
+  const auto offers = m.market.search({}, {});
+  REQUIRE(offers);
+  REQUIRE(offers->size() == 1);
+  CHECK(offers->front().dlperf == 0);
+  CHECK(m.server.seen().size() == 1);
+}
+
+TEST_CASE("what a search for bids finds is interruptible, whatever its rows say") {
+  ScriptedMarket m;
+  m.server.answer("POST", kPath, {{.body = dump({{"offers", {offer(1, 0.5)}}})}});
+  OfferQuery q;
+  CHECK_FALSE(m.market.search(q, {})->front().is_bid);
+  q.kind = RentalKind::interruptible;
+  CHECK(m.market.search(q, {})->front().is_bid);
+}
+
+TEST_CASE("a refusal inside a 200 is a refusal") {
+  ScriptedMarket m;
+  m.server.answer("POST", kPath,
+                  {{.body = R"({"success":false,"error":"invalid_args","msg":"no such column"})"}});
+  const auto offers = m.market.search({}, {});
+  REQUIRE_FALSE(offers);
+  CHECK(offers.error().code == Code::invalid_argument);
 }
 
 TEST_CASE("an answer that cannot be read is never 'no offers'") {
