@@ -94,6 +94,7 @@ void to_json(json& j, const TaskProfile& p) {
        {"evidence", p.evidence},
        {"unknown", p.unknown},
        {"warnings", p.warnings}};
+  if (p.plan) j["plan"] = *p.plan;
 }
 
 }  // namespace vastgpu

@@ -46,6 +46,7 @@ struct TaskProfile {
   std::optional<std::string> newer_image;  ///< for cards that the default image cannot drive; unset where
                                            ///< image or torch was chosen on purpose
   bool checkpoints = false;                ///< the work seems to save and resume
+  std::optional<json> plan;  ///< the facts of EXPERIMENT_PLAN.md, each with its line; unset without a plan
   std::vector<Evidence> evidence;
   std::vector<std::string> unknown;   ///< what could not be known, with the one fact that would settle it
   std::vector<std::string> warnings;  ///< skipped files, contradictions
