@@ -229,7 +229,8 @@ std::string written_name(std::string_view key, std::string_view name, std::optio
                                                                     {"p100", "P100"},
                                                                     {"teslap100", "P100"},
                                                                     {"p40", "P40"},
-                                                                    {"t4", "T4"}, {"a10g", "A10G"},
+                                                                    {"t4", "T4"},
+                                                                    {"a10g", "A10G"},
                                                                     {"teslat4", "T4"},
                                                                     {"b200", "B200"},
                                                                     {"a6000", "RTX A6000"},
@@ -297,6 +298,7 @@ std::vector<GpuMention> find_gpu_mentions(std::string_view text) {
     const bool after_count = i > 1 && text[i - 1] == 'x' && (is_digit(text[i - 2]) || text[i - 2] == ' ');
     if (i > 0 && is_word(text[i - 1]) && !after_count) continue;
     for (const Spelling& s : spellings()) {
+      if (s.key[0] != text[i]) continue;
       const std::size_t end = match(text, i, s.key);
       if (end == 0) continue;
       if (is_negated(text.substr(0, i)) || counts_hours(text.substr(end))) break;
@@ -312,9 +314,10 @@ std::vector<GpuMention> find_gpu_mentions(std::string_view text) {
 
       const bool short_name = s.key.size() <= 3;
       const bool digits_only = s.key.find_first_not_of("0123456789") == std::string::npos;
+      const bool plural = m.end > 0 && text[m.end - 1] == 's';  // "on 3090s"
       const std::string_view beside = text.substr(m.end, 8);
       const bool said = size || crossed || strip_maker(text.substr(0, i)).size() + 3 < i ||
-                        names_thing(text.substr(0, i)) ||
+                        names_thing(text.substr(0, i)) || (plural && text.substr(0, i).ends_with("on ")) ||
                         has_word(beside, {"gpu", "gpus", "卡", "显卡", "card", "cards"});
       if ((short_name && !said && !m.count) || (digits_only && !said)) break;
       found.push_back(m);

@@ -154,6 +154,12 @@ class Feeder {
         return;
       }
     }
+    if (table_ &&
+        line.find('|') == std::string_view::npos) {  // a sentence right below a table is no row of it
+      fed += '\n';
+      origin.push_back(origin.back());
+      end_run();
+    }
     previous_start_ = fed.size();
     add(line);
     previous_ = line;

@@ -113,9 +113,11 @@ class PlanReader {
                          word.starts_with("个随机种子");
       if (seeds && (!plan_.seeds || plan_.seeds->high < a.high))
         plan_.seeds = PlanNumber{a.high, a.high, line.line, false};
-      const bool total_runs = (word.starts_with("runs") || word.starts_with("training runs") ||
-                               word.starts_with("个 run") || word.starts_with("次运行")) &&
-                              (!per_run || word.starts_with("个 run")) && line.kind != MarkKind::table_row;
+      const bool total_runs =
+          (word.starts_with("runs") || word.starts_with("training runs") || word.starts_with("个 run") ||
+           word.starts_with("次运行")) &&
+          (!per_run || word.starts_with("个 run") || trim(t.substr(0, a.at)).ends_with('=')) &&
+          line.kind != MarkKind::table_row;
       if (total_runs && !plan_.runs) plan_.runs = PlanNumber{a.high, a.high, line.line, false};
     }
     if (has_word(name, {"seeds", "seed", "种子", "随机种子"}))

@@ -24,6 +24,7 @@ struct Chain {
   bool limit = false;
   bool counted = false;  ///< a number of runs is in it
   int gpus = 0;
+  std::optional<std::pair<double, double>> clock;  ///< "3.4 days wall on 8 GPUs": the time alone
   int parts = 0;
   std::size_t at = 0, end = 0;
 };
@@ -75,8 +76,13 @@ std::vector<Chain> chains_of(std::string_view t, const ColumnUnit& column) {
         multiplies(t.substr(previous->end, a.at - previous->end), found.back(), a, counts_cards, column) &&
         !(found.back().has_time &&
           (unit == Unit::hours || unit == Unit::gpu_hours || unit == Unit::other_hours));
-    if (!joins) found.push_back({.at = a.at});
+    if (!joins) {
+      found.emplace_back();
+      found.back().at = a.at;
+    }
     Chain& chain = found.back();
+    if (joins && counts_cards && chain.has_time && says_wall(t.substr(previous->end, a.at - previous->end)))
+      chain.clock = {chain.low, chain.high};
     chain.end = a.end;
     ++chain.parts;
     chain.absurd = chain.absurd || a.absurd;
@@ -133,12 +139,13 @@ int depth_at(std::string_view t, std::size_t at) {
 /// What the words around a chain make of it.
 struct Reading {
   const Chain* chain;
-  bool wall, each, refused, other, inner;
+  bool wall, each, refused, other, inner, limited;
 };
 Reading judge(std::string_view t, const Chain& c, const ColumnUnit& column) {
   const std::string_view before = words_before(t, c.at);
   const std::string_view behind = words_behind(t, c.end);
-  Reading r{&c, false, false, false, false, depth_at(t, c.at) > 0};
+  Reading r{&c, false, false, false, false, depth_at(t, c.at) > 0, false};
+  r.limited = says_limit(behind) || (!r.inner && says_limit(before));
   const bool bare = c.has_bare && !c.has_time;
   r.wall = !c.gpu && (says_wall(behind) || says_wall(before));
   r.each = says_each(behind) && !c.counted;
@@ -179,6 +186,11 @@ Cost read_cost(std::string_view t, const ColumnUnit& column, int line) {
       if (usable(r) && fits(r)) return &r;
     return nullptr;
   };
+  // What is said to be a limit counts only where nothing else is said.
+  const bool only_limits = std::ranges::none_of(readings, [&](const Reading& r) {
+    return usable(r) && !r.limited && (r.chain->has_time || column.bare_numbers);
+  });
+  for (Reading& r : readings) r.refused = r.refused || (r.limited && !only_limits);
   // A number that opens a GPU column is the answer; then GPU-hours in so many words; then hours by GPUs.
   const Reading* best = nullptr;
   for (const Reading& r : readings)  // "3 runs x 2h = 6h"
@@ -194,6 +206,9 @@ Cost read_cost(std::string_view t, const ColumnUnit& column, int line) {
   }
   if (best == nullptr) best = find([&](const Reading& r) { return bare_of(r) && !r.inner; });
 
+  for (const Reading& r : readings)
+    if (r.chain->clock)
+      cost.wall_hours = PlanNumber{r.chain->clock->first, r.chain->clock->second, line, false};
   for (const Reading& r : readings)
     if (r.wall && r.chain->has_time && !r.other)
       cost.wall_hours = PlanNumber{r.chain->low, r.chain->high, line, false};
@@ -239,6 +254,33 @@ Cost read_cost(std::string_view t, const ColumnUnit& column, int line) {
     last = r.chain;
   }
   return cost;
+}
+
+std::optional<PlanNumber> must_in(std::string_view value, int line) {
+  for (const Amount& a : find_amounts(value)) {
+    if (a.absurd || (a.unit != Unit::gpu_hours && a.unit != Unit::hours && a.unit != Unit::none)) continue;
+    const std::string_view before = value.substr(0, a.at);
+    if (says_must(before.substr(before.find_last_of("(),;|+") + 1)) &&
+        before.find_first_of("(,;") != std::string_view::npos)
+      return PlanNumber{a.low, a.high, line, false};
+  }
+  return std::nullopt;
+}
+
+std::optional<PlanNumber> limit_in(std::string_view value, int line) {
+  for (const Amount& a : find_amounts(value)) {
+    if (a.absurd || (a.unit != Unit::gpu_hours && a.unit != Unit::hours && a.unit != Unit::none)) continue;
+    const std::string_view before = value.substr(0, a.at);
+    const std::size_t cut = before.find_last_of("(),;|+");
+    std::string words(cut == std::string_view::npos ? before : before.substr(cut + 1));
+    const std::string_view behind = value.substr(a.end, 28);  // "3 GPU-weeks at most"
+    if (has_word(behind.substr(0, behind.find_first_of("(),;|+")), {"at most", "max", "maximum", "cap"}))
+      words += " cap";
+    if (has_word(words, {"ceiling", "cap", "hard cap", "hard limit", "limit", "at most", "max", "maximum",
+                         "no more than", "never exceed", "上限", "封顶", "不超过", "最多"}))
+      return PlanNumber{a.low, a.high, line, false};
+  }
+  return std::nullopt;
 }
 
 }  // namespace vastgpu

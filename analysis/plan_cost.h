@@ -27,4 +27,9 @@ struct Cost {
 /// `t` went through `plain`.
 Cost read_cost(std::string_view t, const ColumnUnit& column, int line);
 
+/// "(must-run 960, optional 320)" beside a total.
+std::optional<PlanNumber> must_in(std::string_view value, int line);
+/// "(hard ceiling 80)" beside an estimate: the first amount that words of a limit introduce or close.
+std::optional<PlanNumber> limit_in(std::string_view value, int line);
+
 }  // namespace vastgpu

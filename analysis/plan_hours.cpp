@@ -178,7 +178,12 @@ class HoursReader {
         has_word(name, {"gpus", "gpu count", "num gpus", "hardware", "gpu", "gpus per run", "硬件"}))
       take_block_gpus(value);
     if (take_total(name, value, line)) return;
-    if (is_no_estimate(name) && !names_milestone(name)) {
+    // "Each run: 1 GPU, 3.5 h; 180 runs -> 630 GPU-hours" comes to all of them.
+    const bool each_added_up =
+        says_each(name) &&
+        (value.find("= ") != std::string::npos || value.find(">> ") != std::string::npos) &&
+        !says_limit(name) && !says_kill(name);
+    if (is_no_estimate(name) && !names_milestone(name) && !each_added_up) {
       if (says_wall(name)) take_wall(name, value, line.line);
       return;
     }
@@ -263,26 +268,15 @@ class HoursReader {
         found_.budget = cost.gpu_hours;
     }
     if (cost.wall_hours) found_.offer({Kind::wall, score, *cost.wall_hours});
+    if (const auto must = must_in(value, line.line);
+        must && kind == Kind::all && must->high < cost.gpu_hours.high)
+      found_.offer({Kind::must_run, score, *must});
     if (cost.reading != Cost::Reading::hours && hours_label && line.kind == MarkKind::item) {
       // "- Total estimated GPU-hours:" with a list below: its numbers are GPU-hours.
       list_unit_ = unit;
       item_level_ = line.level;
     }
     return counts || list_unit_.has_value();
-  }
-
-  /// "(hard ceiling 80)" beside an estimate: the first amount that words of a limit introduce.
-  static std::optional<PlanNumber> limit_in(std::string_view value, int line) {
-    for (const Amount& a : find_amounts(value)) {
-      if (a.absurd || (a.unit != Unit::gpu_hours && a.unit != Unit::hours && a.unit != Unit::none)) continue;
-      const std::string_view before = value.substr(0, a.at);
-      const std::size_t cut = before.find_last_of("(),;|+");
-      const std::string_view words = cut == std::string_view::npos ? before : before.substr(cut + 1);
-      if (has_word(words, {"ceiling", "cap", "hard cap", "hard limit", "limit", "at most", "max", "maximum",
-                           "no more than", "never exceed", "上限", "封顶", "不超过", "最多"}))
-        return PlanNumber{a.low, a.high, line, false};
-    }
-    return std::nullopt;
   }
 
   void take_wall(const std::string& name, const std::string& value, int line) {

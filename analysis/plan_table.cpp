@@ -48,7 +48,8 @@ int cost_score(std::string_view head) {
   if (gpu && says_total(head)) return 8;
   if (gpu && has_word(head, {"planned", "estimated", "est.", "est", "预估", "计划"})) return 7;
   if (gpu) return 6;
-  if (has_word(head, {"cost", "costs", "est. cost", "estimated cost", "成本", "预估耗时", "耗时", "算力"}))
+  if (has_word(head, {"cost", "costs", "est. cost", "estimated cost", "成本", "预估", "估计", "预计",
+                      "预估耗时", "耗时", "算力"}))
     return 4;
   if (has_word(head, {"est", "est.", "estimate", "estimated", "compute", "hours", "runtime", "duration",
                       "gpu", "时间", "时长", "预算", "budget"}))

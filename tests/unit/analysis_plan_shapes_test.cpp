@@ -260,6 +260,35 @@ TEST_CASE("an estimate and its ceiling on one line; what is struck, commented or
   CHECK(cards(struck) == "4 RTX A6000");
 }
 
+TEST_CASE("limits behind the number, must-run beside the total, all runs in one line") {
+  const auto days = parse(
+      "Compute: 3 GPU-weeks on 3090s at most; expected 11 GPU-days.\n\n| # | Name | GPU-days | Wall (days) "
+      "|\n|--|--|--|--|\n"
+      "| 1 | Baselines | 2.5 | 1 |\n| 2 | Ours | 8.5 | 2 |\nDataset: rooms (12 GB).\n");
+  CHECK(days.hours.total->high == 264);
+  CHECK(days.hours.ceiling->high == 504);
+  CHECK(days.hours.sum()->high == 264);
+  CHECK(days.hours.unread.empty());
+  CHECK(cards(days) == "? RTX 3090");
+  const auto zh = parse(
+      "**算力预算**：总计 1,280 卡时（必须 960 卡时，可选 320 卡时）\n\n| 里程碑 | 优先级 | 预估 "
+      "|\n|--|--|--|\n"
+      "| M1 | 必须 | 40h × 24 卡 |\n| M2 | 可选 | 20h × 16 卡 |\n");
+  CHECK(zh.hours.total->high == 1280);
+  CHECK(zh.hours.must_run->high == 960);
+  CHECK(zh.hours.sum()->high == 1280);
+  const auto runs = parse(
+      "## Compute\n- Hardware: 8x RTX 2080 Ti (11 GB)\n- Each run: 1 GPU, ~3.5 h; 9 tasks × 5 seeds × 4 = "
+      "180 runs → 630 GPU-hours\n"
+      "- Max per run: 6 h (kill)\n- Evaluation: 20 GPU-hours\n- **Total: 650 GPU-hours (~3.4 days wall on 8 "
+      "GPUs)**\n");
+  CHECK(runs.hours.total->high == 650);
+  CHECK(runs.hours.sum()->high == 650);
+  CHECK(runs.hours.wall->high == Approx(81.6));
+  CHECK(runs.runs->high == 180);
+  CHECK(runs.gpus_per_run->high == 1);
+}
+
 TEST_CASE("hours that are no GPU time give none") {
   for (const char* text : {"Budget: small. We have one day of cluster time.\n| Step | Effort | Time "
                            "|\n|--|--|--|\n| A | low | Monday |\n",
