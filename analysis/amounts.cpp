@@ -12,7 +12,8 @@
 namespace vastgpu {
 namespace {
 
-constexpr double kAbsurd = 1e7;  // no plan asks for a thousand GPU-years
+constexpr double kAbsurd = 1e7;           // no plan asks for a thousand GPU-years
+constexpr std::size_t kMaxAmounts = 200;  // of one text
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
@@ -60,7 +61,13 @@ double take_number(Unread& in) {
   }
   double value = 0;
   const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return bad == std::errc{} ? value : INFINITY;
+  if (bad != std::errc{}) return INFINITY;
+  if (in.peek() == 'k' && !is_word(in.peek(1))) {  // "1.2k GPU-hours"
+    ++in.at;
+    return value * 1e3;
+  }
+  if (in.take("万")) return value * 1e4;
+  return value;
 }
 
 /// Hours in one of the time unit that stands here.
@@ -85,13 +92,14 @@ std::optional<double> take_time(Unread& in, bool after_device) {
   if (in.take_any({"weeks", "week", "星期", "周"})) return 24 * 7;
   if (after_device && in.take_any({"d", "日"})) return 24;
   if (after_device && in.take_any({"时", "時"})) return 1;
+  if (after_device && in.take_any({"wks", "wk"})) return 24 * 7;
   in = before;
   return std::nullopt;
 }
 
 enum class Device { none, any, named };
 
-/// "gpu", "卡", "a100-40g", "rtx 3090": what stands in front of "-hours" or behind a count.
+/// "gpu", "卡", "a100-40g", "rtx 3090", "h100 gpu": what stands in front of "-hours" or behind a count.
 Device take_device(Unread& in) {
   if (in.take_any({"gpus", "gpu", "卡"})) return Device::any;
   for (const std::string_view glued : {"gpuh", "gpud"})  // "gpuh", "gpuhrs", "gpudays"
@@ -99,27 +107,41 @@ Device take_device(Unread& in) {
       in.at += 3;
       return Device::any;
     }
-  for (const std::string_view name : {"rtx", "a100", "a800", "h100", "h800", "h200", "h20", "v100", "t4",
-                                      "l40s", "l4", "a6000", "a10", "b200"}) {
+  for (const std::string_view name :
+       {"rtx",  "a100",  "a800",   "h100",   "h800", "h200", "h20",  "v100", "t4",
+        "l40s", "l40",   "l4",     "a6000",  "a40",  "a10g", "a10",  "a30",  "b200",
+        "b300", "gh200", "mi300x", "2080ti", "3080", "3090", "4080", "4090", "5090"}) {
     const Unread before = in;
     if (!in.text.substr(in.at).starts_with(name)) continue;
     in.at += name.size();
     if (name == "rtx") {
-      in.skip(" -");
+      in.skip(" -a");
       while (is_digit(in.peek())) ++in.at;
-    } else if (in.peek() == '-' && is_digit(in.peek(1))) {  // -40g, -80gb
-      ++in.at;
-      while (is_digit(in.peek())) ++in.at;
-      in.take_any({"gb", "g"});
     }
-    if (!is_word(in.peek())) return Device::named;
+    for (const std::string_view variant : {"-sxm4", "-sxm5", "-sxm", "-pcie", " sxm", " pcie", "-nvl"})
+      if (in.take(variant)) break;
+    const Unread behind_name = in;
+    in.skip(" -(");
+    const std::size_t digits = in.at;
+    while (is_digit(in.peek())) ++in.at;
+    if (in.at > digits && in.take_any({"gb", "g"}))  // -40g, 80gb
+      in.skip(")");
+    else
+      in = behind_name;
+    if (!is_word(in.peek())) {
+      const Unread behind = in;
+      in.skip(" -");
+      if (!in.take_any({"gpus", "gpu"})) in = behind;
+      return Device::named;
+    }
     in = before;
   }
   return Device::none;
 }
 
 bool take_other_worker(Unread& in) {
-  for (const std::string_view who : {"cpu", "person", "people", "human", "robot", "man", "annotator", "人"}) {
+  for (const std::string_view who : {"cpu", "core", "person", "people", "human", "robot", "man", "annotator",
+                                     "rater", "engineer", "tpu", "npu", "node", "人"}) {
     if (!in.text.substr(in.at).starts_with(who)) continue;
     in.at += who.size();
     return true;
@@ -142,6 +164,7 @@ Measure take_unit(Unread& in) {
     if (const auto hours = take_time(in, true)) return {Unit::other_hours, *hours};
     in = at_word;
   }
+  if (in.take_any({"机时", "機時"})) return {Unit::gpu_hours, 1};
   for (const std::string_view counter : {"张", "块", "个", "個"})
     if (in.take(counter)) break;
   in.skip(" ");
@@ -181,19 +204,24 @@ std::string plain(std::string_view text) {
   };
   constexpr auto kSwaps = std::to_array<Swap>({
       {"×", "x"},        {"✕", "x"},
-      {"–", "-"},        {"—", "-"},
+      {"–", "-"},        {"—", " - "},
       {"−", "-"},        {"‑", "-"},
+      {"‐", "-"},        {"‒", "-"},
       {"～", "~"},       {"≈", "~"},
+      {"〜", "~"},       {"∼", "~"},
       {"约", "~"},       {"：", ":"},
       {"，", ", "},      {"。", ". "},
       {"；", "; "},      {"、", ", "},
       {"（", "("},       {"）", ")"},
       {"·", "-"},        {"•", "-"},
       {"≤", "<"},        {"≥", ">"},
+      {"≲", "<"},        {"⩽", "<"},
+      {"＝", "="},       {"／", "/"},
       {"＞", ">"},       {"＜", "<"},
       {"＋", "+"},       {"　", " "},
       {"\xC2\xA0", " "}, {"\xE2\x80\xAF", " "},
       {"至", "-"},       {"→", ">>"},
+      {"⇒", ">>"},       {"至少", "at least "},
   });
   std::string out;
   out.reserve(text.size());
@@ -220,7 +248,7 @@ std::string plain(std::string_view text) {
 
 std::vector<Amount> find_amounts(std::string_view text) {
   std::vector<Amount> found;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size() && found.size() < kMaxAmounts; ++i) {
     if (!is_digit(text[i])) continue;
     if (!opens_number(text, i)) {
       while (i + 1 < text.size() && (is_digit(text[i + 1]) || text[i + 1] == '.')) ++i;
@@ -232,6 +260,7 @@ std::vector<Amount> find_amounts(std::string_view text) {
     if (negative) --back;
     const bool money = back > 0 && text[back - 1] == '$';
     while (back > 0 && (text[back - 1] == ' ' || text[back - 1] == '~' || text[back - 1] == '=')) --back;
+    a.upper = back > 0 && text[back - 1] == '<';
     a.limit = back > 0 && text[back - 1] == '>' && !(back > 1 && text[back - 2] == '>');
 
     Unread in{text, i};
@@ -249,7 +278,9 @@ std::vector<Amount> find_amounts(std::string_view text) {
     Measure measure = first;
     Unread range = in;
     range.skip(" ");
-    if (range.take("-") || range.take("~") || range.take("to ") || range.take("到")) {
+    const bool between = text.substr(0, back).ends_with("between");
+    if (range.take("-") || range.take("~") || range.take("to ") || range.take("到") ||
+        (between && range.take("and "))) {
       range.skip(" ~");
       if (is_digit(range.peek())) {
         const double upper = take_number(range);

@@ -23,6 +23,7 @@ struct Amount {
   double high = 0;
   Unit unit = Unit::none;
   bool limit = false;   ///< written with > or >=: a rule about more, not an estimate
+  bool upper = false;   ///< written with < or <=
   bool absurd = false;  ///< negative, not finite or above ten million: never use it, say so
   std::size_t at = 0;   ///< where it stands in the text
   std::size_t end = 0;  ///< behind its unit
@@ -32,7 +33,8 @@ struct Amount {
 /// ~.
 std::string plain(std::string_view text);
 
-/// Every amount in a text that went through `plain`, in order. Digits inside names ("resnet-50") are none.
+/// The first 200 amounts in a text that went through `plain`, in order. Digits inside names ("resnet-50") are
+/// none.
 std::vector<Amount> find_amounts(std::string_view plain_text);
 
 /// True when `plain_text` holds one of these words. ASCII words must stand alone.

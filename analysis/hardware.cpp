@@ -101,8 +101,11 @@ std::string_view strip_maker(std::string_view before) {
   for (bool again = true; again;) {
     again = false;
     before = before.substr(0, before.find_last_not_of(' ') + 1);
-    for (const std::string_view maker : {"nvidia", "geforce", "tesla", "quadro"})
-      if (before.ends_with(maker)) {
+    for (const std::string_view maker :
+         {"nvidia", "geforce", "tesla", "quadro", "idle", "spare", "shared", "free", "local", "rented",
+          "dedicated", "reserved", "available", "remote", "physical", "空闲"})
+      if (before.ends_with(maker) &&
+          (before.size() == maker.size() || !is_word(before[before.size() - maker.size() - 1]))) {
         before.remove_suffix(maker.size());
         again = true;
       }
@@ -114,6 +117,15 @@ std::string_view strip_maker(std::string_view before) {
 /// that it counts.
 std::optional<int> count_before(std::string_view before, bool& crossed) {
   before = strip_maker(before);
+  for (const std::string_view noun : {"gpus (", "gpus: ", "gpus, ", "gpu: "})  // "8 GPUs (A100 80GB)"
+    if ((std::string(before) + ' ').ends_with(noun) || (std::string(before)).ends_with(noun)) {
+      before = before.substr(0, before.rfind("gpu"));
+      before = before.substr(0, before.find_last_not_of(' ') + 1);
+      std::size_t digits = before.size();
+      while (digits > 0 && is_digit(before[digits - 1])) --digits;
+      crossed = digits < before.size();
+      return crossed ? small_count(before.substr(digits)) : std::nullopt;
+    }
   crossed = before.ends_with('*') ||
             (before.ends_with('x') && (before.size() == 1 || !is_word(before[before.size() - 2]) ||
                                        is_digit(before[before.size() - 2])));
@@ -132,7 +144,17 @@ std::optional<int> count_before(std::string_view before, bool& crossed) {
   if (from < before.size()) {
     if (from > 0 && (is_word(before[from - 1]) || before[from - 1] == '-' || before[from - 1] == '.'))
       return std::nullopt;
-    return small_count(before.substr(from));
+    const auto count = small_count(before.substr(from));
+    const std::string_view nodes = before.substr(0, from);  // "2 nodes x 8 H100"
+    if (const std::size_t at = nodes.rfind("node"); count && at != std::string_view::npos &&
+                                                    nodes.size() - at <= 9 && at > 1 &&
+                                                    nodes[at - 1] == ' ' && is_digit(nodes[at - 2])) {
+      std::size_t digits = at - 1;
+      while (digits > 0 && is_digit(nodes[digits - 1])) --digits;
+      const auto n = small_count(nodes.substr(digits, at - 1 - digits));
+      if (n && *n * *count <= 64) return *n * *count;
+    }
+    return count;
   }
   constexpr auto kWords = std::to_array<std::pair<std::string_view, int>>({{"a single", 1},
                                                                            {"single", 1},
@@ -162,6 +184,73 @@ bool names_thing(std::string_view before) {
                              [&](std::string_view lead) { return before.ends_with(lead); });
 }
 
+bool is_negated(std::string_view before) {
+  before = strip_maker(before);
+  return std::ranges::any_of(
+      std::to_array<std::string_view>({" not", " no", "not on", "not on a", "not on an", "without",
+                                       "without a", "without an", "instead of", "instead of a",
+                                       "instead of an", "rather than", "没有", "不用", "无"}),
+      [&](std::string_view lead) { return before.ends_with(lead); });
+}
+
+/// "12 A100-40G-h", "3 H100 hours": time, not cards.
+bool counts_hours(std::string_view behind) {
+  if (behind.empty() || (behind[0] != '-' && behind[0] != ' ')) return false;
+  std::string_view rest = behind.substr(1);
+  std::size_t digits = 0;
+  while (digits < rest.size() && is_digit(rest[digits])) ++digits;
+  if (digits > 0 && digits < 4)
+    for (const std::string_view size : {"gb", "g"})
+      if (rest.substr(digits).starts_with(size)) {
+        rest = rest.substr(std::min(digits + size.size() + 1, rest.size()));
+        break;
+      }
+  for (const std::string_view unit : {"hours", "hour", "hrs", "h", "days", "day", "小时", "gpu-h"})
+    if (rest.starts_with(unit) &&
+        (rest.size() == unit.size() || !is_word(rest[unit.size()]) || unit == "gpu-h"))
+      return true;
+  return false;
+}
+
+/// What the writer called it: the family of a data-centre card with its size where one was written, since
+/// that is sold in several; of another card only a size that contradicts the name.
+std::string written_name(std::string_view key, std::string_view name, std::optional<double> size,
+                         double nominal) {
+  constexpr auto kShort =
+      std::to_array<std::pair<std::string_view, std::string_view>>({{"a100", "A100"},
+                                                                    {"a800", "A800"},
+                                                                    {"h100", "H100"},
+                                                                    {"h800", "H800"},
+                                                                    {"h200", "H200"},
+                                                                    {"h20", "H20"},
+                                                                    {"gh200", "GH200"},
+                                                                    {"v100", "V100"},
+                                                                    {"teslav100", "V100"},
+                                                                    {"p100", "P100"},
+                                                                    {"teslap100", "P100"},
+                                                                    {"p40", "P40"},
+                                                                    {"t4", "T4"},
+                                                                    {"a10g", "A10G"},
+                                                                    {"teslat4", "T4"},
+                                                                    {"b200", "B200"},
+                                                                    {"a6000", "RTX A6000"},
+                                                                    {"pro6000", "RTX PRO 6000"},
+                                                                    {"rtxpro6000", "RTX PRO 6000"},
+                                                                    {"6000ada", "RTX 6000 Ada"},
+                                                                    {"rtx6000ada", "RTX 6000 Ada"}});
+  std::string written(name);
+  bool sold_in_sizes = false;
+  for (const auto& [start, shown] : kShort)
+    if (key.starts_with(start) &&
+        (key.size() == start.size() || (is_digit(start.back()) && !is_digit(key[start.size()])))) {
+      written = shown;
+      sold_in_sizes = !shown.starts_with("RTX");
+    }
+  const bool contradicts = size && (*size > nominal * 1.15 || *size < nominal * 0.85);
+  if (size && (sold_in_sizes || contradicts)) written += " " + fixed(*size, 0) + "GB";
+  return written;
+}
+
 /// " x4", " (x 4)", " * 2" behind the name and its size.
 std::optional<int> count_behind(std::string_view rest) {
   rest = rest.substr(std::min(rest.find_first_not_of(" ()"), rest.size()));
@@ -178,6 +267,15 @@ std::optional<int> count_behind(std::string_view rest) {
 std::optional<double> size_behind(std::string_view text, std::size_t& end) {
   std::size_t i = end;
   while (i < text.size() && (text[i] == ' ' || text[i] == '-' || text[i] == '(' || text[i] == '/')) ++i;
+  if (i > end && text[i - 1] == '(') {  // "(modified, 49140 MiB each)"
+    const std::string_view inside = text.substr(i, std::min<std::size_t>(text.find(')', i) - i, 40));
+    for (const Amount& a : find_amounts(inside))
+      if (a.unit == Unit::gib && !a.absurd && a.high >= 4 && a.high <= 300 &&
+          !has_word(inside, {"disk", "ram", "storage", "total"})) {
+        end = i + a.end;
+        return a.high;
+      }
+  }
   std::size_t digits = i;
   while (digits < text.size() && is_digit(text[digits])) ++digits;
   if (digits == i || digits - i > 6) return std::nullopt;
@@ -200,20 +298,26 @@ std::vector<GpuMention> find_gpu_mentions(std::string_view text) {
     const bool after_count = i > 1 && text[i - 1] == 'x' && (is_digit(text[i - 2]) || text[i - 2] == ' ');
     if (i > 0 && is_word(text[i - 1]) && !after_count) continue;
     for (const Spelling& s : spellings()) {
+      if (s.key[0] != text[i]) continue;
       const std::size_t end = match(text, i, s.key);
       if (end == 0) continue;
-      GpuMention m{std::string(s.name), std::nullopt, 0, i, end};
+      if (is_negated(text.substr(0, i)) || counts_hours(text.substr(end))) break;
+      GpuMention m{.name = std::string(s.name), .at = i, .end = end};
       bool crossed = false;
       m.count = count_before(text.substr(0, i), crossed);
       const auto size = size_behind(text, m.end);
       if (!m.count) m.count = count_behind(text.substr(m.end, 12));
-      m.vram_gib = size ? *size : find_gpu(s.name)->vram_gib;
+      const double nominal = find_gpu(s.name)->vram_gib;
+      m.vram_gib = size.value_or(nominal);
+      m.size_written = size.has_value();
+      m.written = written_name(s.key, s.name, size, nominal);
 
       const bool short_name = s.key.size() <= 3;
       const bool digits_only = s.key.find_first_not_of("0123456789") == std::string::npos;
+      const bool plural = m.end > 0 && text[m.end - 1] == 's';  // "on 3090s"
       const std::string_view beside = text.substr(m.end, 8);
       const bool said = size || crossed || strip_maker(text.substr(0, i)).size() + 3 < i ||
-                        names_thing(text.substr(0, i)) ||
+                        names_thing(text.substr(0, i)) || (plural && text.substr(0, i).ends_with("on ")) ||
                         has_word(beside, {"gpu", "gpus", "卡", "显卡", "card", "cards"});
       if ((short_name && !said && !m.count) || (digits_only && !said)) break;
       found.push_back(m);
@@ -225,15 +329,29 @@ std::vector<GpuMention> find_gpu_mentions(std::string_view text) {
 }
 
 std::optional<int> usable_gpus(std::string_view text) {
-  for (const std::string_view mark : {"可用 ", "可用", "use ", "using "}) {
+  const auto as_count = [](const Amount& a) {
+    return !a.absurd && a.high >= 1 && a.high <= 64 ? std::optional(static_cast<int>(a.high)) : std::nullopt;
+  };
+  for (const std::string_view mark : {"可用 ", "可用", "只用 ", "只用", "使用 ", "其中 ", "use ", "using "}) {
     const std::size_t at = text.find(mark);
     if (at == std::string_view::npos) continue;
-    const auto amounts = find_amounts(text.substr(at + mark.size(), 24));
-    if (!amounts.empty() && amounts[0].at <= 1 && !amounts[0].absurd &&
-        (amounts[0].unit == Unit::gpus ||
-         has_word(text.substr(at + mark.size(), 24), {"of them", "of these"})))
-      return amounts[0].high >= 1 && amounts[0].high <= 64 ? std::optional(static_cast<int>(amounts[0].high))
-                                                           : std::nullopt;
+    const std::string_view behind = text.substr(at + mark.size(), 24);
+    const auto amounts = find_amounts(behind);
+    if (!amounts.empty() && amounts[0].at <= 1 &&
+        (amounts[0].unit == Unit::gpus || has_word(behind, {"of them", "of these", "of the"})))
+      return as_count(amounts[0]);
+  }
+  // "2 of 8 usable", "only 2 of the 8 are free", "2 usable".
+  for (const Amount& a : find_amounts(text)) {
+    if (a.unit != Unit::none && a.unit != Unit::gpus) continue;
+    const std::string_view behind = text.substr(a.end, 40);
+    const std::string_view word = trim(behind);
+    const bool of_more = word.starts_with("of ") && has_word(behind, {"usable", "available", "free", "idle",
+                                                                      "for us", "ours", "for this project"});
+    const bool alone = word.starts_with("usable") || word.starts_with("are usable") ||
+                       word.starts_with("are available") || word.starts_with("are free") ||
+                       word.starts_with("available for this");
+    if (of_more || alone) return as_count(a);
   }
   return std::nullopt;
 }

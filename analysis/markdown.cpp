@@ -1,202 +1,252 @@
 #include "analysis/markdown.h"
 
+#include <cmark-gfm-core-extensions.h>
+#include <cmark-gfm.h>
+
 #include <algorithm>
 #include <cctype>
+#include <memory>
+#include <mutex>
+#include <optional>
 
+#include "analysis/markdown_feed.h"
 #include "core/text.h"
 
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kMaxLines = 20'000;
-constexpr std::size_t kMaxLineBytes = 4'000;
-
-/// Columns of white space in front; a tab counts four.
-int indentation(std::string_view line) {
-  int columns = 0;
-  for (const char c : line) {
-    if (c == ' ')
-      ++columns;
-    else if (c == '\t')
-      columns += 4;
-    else
-      break;
-  }
-  return columns;
-}
-
-/// The fence that a line is: its character and length; length 0 when it is none.
-struct Fence {
-  char mark = 0;
-  std::size_t length = 0;
+struct FreeParser {
+  void operator()(cmark_parser* p) const noexcept { cmark_parser_free(p); }
 };
-Fence read_fence(std::string_view trimmed) {
-  if (trimmed.empty() || (trimmed[0] != '`' && trimmed[0] != '~')) return {};
-  std::size_t n = trimmed.find_first_not_of(trimmed[0]);
-  if (n == std::string_view::npos) n = trimmed.size();
-  if (n < 3 || (trimmed[0] == '`' && trimmed.find('`', n) != std::string_view::npos)) return {};
-  return {trimmed[0], n};
+struct FreeNode {
+  void operator()(cmark_node* n) const noexcept { cmark_node_free(n); }
+};
+using Document = std::unique_ptr<cmark_node, FreeNode>;
+
+Document parse(const std::string& text) {
+  static std::once_flag once;  // the registry is global and not locked
+  std::call_once(once, cmark_gfm_core_extensions_ensure_registered);
+  // A single ~ is "about" in a plan, never a strike.
+  const std::unique_ptr<cmark_parser, FreeParser> parser(
+      cmark_parser_new(CMARK_OPT_SOURCEPOS | CMARK_OPT_VALIDATE_UTF8 | CMARK_OPT_STRIKETHROUGH_DOUBLE_TILDE));
+  if (!parser) return nullptr;
+  for (const char* name : {"table", "strikethrough"})
+    if (cmark_syntax_extension* extension = cmark_find_syntax_extension(name))
+      cmark_parser_attach_syntax_extension(parser.get(), extension);
+  cmark_parser_feed(parser.get(), text.data(), text.size());
+  return Document(cmark_parser_finish(parser.get()));
 }
 
-int heading_level(std::string_view trimmed) {
-  const std::size_t n = trimmed.find_first_not_of('#');
-  if (n == 0 || n == std::string_view::npos || n > 6) return 0;
-  // "##Vast.ai" without a space is not CommonMark, but people write it; "#tag" and "#!/bin/sh" stay text.
-  if (trimmed[n] != ' ' && trimmed[n] != '\t' && n < 2) return 0;
-  return static_cast<int>(n);
+std::string literal_of(cmark_node* node) {
+  const char* literal = cmark_node_get_literal(node);
+  return literal == nullptr ? "" : literal;
 }
+bool is_type(cmark_node* node, std::string_view name) { return cmark_node_get_type_string(node) == name; }
+bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-/// Bytes of a list mark and the space behind it; 0 when there is none.
-std::size_t list_mark(std::string_view trimmed) {
-  std::size_t n = 0;
-  if (!trimmed.empty() && (trimmed[0] == '-' || trimmed[0] == '*' || trimmed[0] == '+')) {
-    n = 1;
-  } else {
-    while (n < trimmed.size() && n < 9 && std::isdigit(static_cast<unsigned char>(trimmed[n]))) ++n;
-    if (n == 0 || n >= trimmed.size() || (trimmed[n] != '.' && trimmed[n] != ')')) return 0;
-    ++n;
+/// The words of a block, one string per line of the file.
+class Words {
+ public:
+  struct Line {
+    int line;
+    std::string text;
+  };
+  explicit Words(cmark_node* block) {
+    lines_.push_back({cmark_node_get_start_line(block), ""});
+    take_children(block, 0);
   }
-  if (n >= trimmed.size() || (trimmed[n] != ' ' && trimmed[n] != '\t')) return 0;
-  return n + 1;
-}
+  std::vector<Line> take() && { return std::move(lines_); }
 
-std::vector<std::string> table_cells(std::string_view trimmed) {
-  if (trimmed.starts_with('|')) trimmed.remove_prefix(1);
-  if (trimmed.ends_with('|') && !trimmed.ends_with("\\|")) trimmed.remove_suffix(1);
-  std::vector<std::string> cells(1);
-  for (std::size_t i = 0; i < trimmed.size(); ++i) {
-    if (trimmed[i] == '\\' && i + 1 < trimmed.size() && trimmed[i + 1] == '|')
-      cells.back() += trimmed[++i];
-    else if (trimmed[i] == '|')
-      cells.emplace_back();
-    else
-      cells.back() += trimmed[i];
+ private:
+  void take_children(cmark_node* parent, int depth) {
+    for (cmark_node* n = cmark_node_first_child(parent); n != nullptr; n = cmark_node_next(n))
+      take_inline(n, depth);
   }
-  for (std::string& cell : cells) cell = std::string(trim(cell));
-  return cells;
-}
 
-bool is_table_ruler(std::string_view trimmed) {
-  return trimmed.find('-') != std::string_view::npos && trimmed.find('|') != std::string_view::npos &&
-         trimmed.find_first_not_of("|-: \t") == std::string_view::npos;
-}
+  void take_inline(cmark_node* node, int depth) {
+    if (depth > 50) return;
+    switch (cmark_node_get_type(node)) {
+      case CMARK_NODE_TEXT:
+        lines_.back().text += literal_of(node);
+        return;
+      case CMARK_NODE_CODE:
+        lines_.back().text += '`' + literal_of(node) + '`';
+        return;
+      case CMARK_NODE_SOFTBREAK:
+      case CMARK_NODE_LINEBREAK: {
+        // A tag or code that runs over a line end is followed by text whose position tells.
+        cmark_node* next = cmark_node_next(node);
+        const int counted = lines_.back().line + 1;
+        const int told = next != nullptr ? cmark_node_get_start_line(next) : 0;
+        lines_.push_back({std::max(counted, told), ""});
+        return;
+      }
+      case CMARK_NODE_HTML_INLINE:
+        if (starts_with_ignoring_case(literal_of(node), "<br")) lines_.back().text += ' ';
+        return;
+      case CMARK_NODE_EMPH: {
+        // "4*16*2" is a product.
+        const std::string before = lines_.back().text;
+        const std::size_t at = before.size();
+        take_children(node, depth + 1);
+        cmark_node* next = cmark_node_next(node);
+        const std::string behind = next != nullptr ? literal_of(next) : "";
+        std::string& text = lines_.back().text;
+        if (at > 0 && at < text.size() && is_alnum(before.back()) && !behind.empty() && is_alnum(behind[0]))
+          text = text.substr(0, at) + '*' + text.substr(at) + '*';
+        return;
+      }
+      case CMARK_NODE_IMAGE:
+        return;
+      default:
+        if (!is_type(node, "strikethrough")) take_children(node, depth + 1);
+    }
+  }
 
-/// A line of === or --- that makes the text above it a heading.
-int underline_level(std::string_view trimmed) {
-  if (trimmed.size() < 3) return 0;
-  if (trimmed.find_first_not_of('=') == std::string_view::npos) return 1;
-  if (trimmed.find_first_not_of('-') == std::string_view::npos) return 2;
-  return 0;
-}
+  std::vector<Line> lines_;
+};
 
-/// Takes `<!-- ... -->` out of a line; `inside` carries over to the next one.
-std::string without_comments(std::string_view line, bool& inside) {
+/// Text between tags, for HTML that wraps words.
+std::string without_tags(std::string_view html) {
   std::string out;
-  while (!line.empty()) {
-    const std::string_view mark = inside ? "-->" : "<!--";
-    const std::size_t at = line.find(mark);
-    if (!inside) out += line.substr(0, at);
-    if (at == std::string_view::npos) break;
-    line.remove_prefix(at + mark.size());
-    inside = !inside;
+  bool inside = false;
+  for (const char c : html) {
+    if (c == '<') inside = true;
+    if (!inside) out += c;
+    if (c == '>') inside = false;
   }
   return out;
 }
 
-class Reader {
+class Flattener {
  public:
-  explicit Reader(Fences fences) : fences_(fences) {}
-
-  void take(std::string_view raw, int number) {
-    const std::string_view visible = trim(raw);
-    if (const Fence fence = read_fence(visible); !in_comment_ && fence.length > 0) {
-      const bool closes = open_.length > 0 && fence.mark == open_.mark && fence.length >= open_.length &&
-                          visible.size() == fence.length;
-      if (closes || open_.length == 0) {
-        open_ = closes ? Fence{} : fence;
-        table_open_ = false;
-        return;
-      }
-    }
-    if (open_.length > 0 && fences_ == Fences::respected) {
-      add(MarkKind::code, number, 0, std::string(raw));
-      return;
-    }
-    std::string line = without_comments(raw, in_comment_);
-    std::string_view rest = trim(line);
-    while (rest.starts_with('>')) rest = trim(rest.substr(1));
-    if (rest.empty()) {
-      table_open_ = false;
-      can_underline_ = false;
-      return;
-    }
-    if (!take_table(rest, number)) take_plain(rest, number, indentation(line));
-  }
-
   std::vector<MarkLine> lines;
 
- private:
-  MarkLine& add(MarkKind kind, int number, int level, std::string text) {
-    lines.push_back({kind, number, level, section_, 0, std::move(text), {}, heading_});
-    can_underline_ = kind == MarkKind::text;
-    return lines.back();
-  }
-
-  void start_section(MarkLine& line, int level) {
-    line.kind = MarkKind::heading;
-    line.level = level;
-    line.section = ++section_;
-    line.heading = heading_ = line.text;
-    can_underline_ = false;
-  }
-
-  /// A ruler turns the line above it into the head of a table; lines with a bar continue it.
-  bool take_table(std::string_view rest, int number) {
-    if (table_open_ && rest.find('|') != std::string_view::npos) {
-      if (is_table_ruler(rest)) return true;
-      MarkLine& row = add(MarkKind::table_row, number, 0, std::string(rest));
-      row.table = tables_;
-      row.cells = table_cells(rest);
-      return true;
+  void take(cmark_node* document) {
+    // Depth first without recursion: the depth is the text's to choose.
+    cmark_node* n = cmark_node_first_child(document);
+    while (n != nullptr) {
+      const bool inner = take_block(n) && cmark_node_first_child(n) != nullptr;
+      if (inner) {
+        n = cmark_node_first_child(n);
+        continue;
+      }
+      while (n != nullptr && cmark_node_next(n) == nullptr) {
+        n = cmark_node_parent(n);
+        if (n == document) return;
+      }
+      if (n != nullptr) n = cmark_node_next(n);
     }
-    table_open_ = false;
-    if (!is_table_ruler(rest) || lines.empty() || !can_underline_ || lines.back().line != number - 1)
+  }
+
+ private:
+  /// True when its children are blocks to be looked at.
+  bool take_block(cmark_node* node) {
+    switch (cmark_node_get_type(node)) {
+      case CMARK_NODE_HEADING:
+        take_heading(node);
+        return false;
+      case CMARK_NODE_PARAGRAPH:
+        take_paragraph(node);
+        return false;
+      case CMARK_NODE_CODE_BLOCK:
+        take_code(node);
+        return false;
+      case CMARK_NODE_HTML_BLOCK:
+        take_html(node);
+        return false;
+      default:
+        break;
+    }
+    if (is_type(node, "table")) ++tables_;
+    if (is_type(node, "table_header") || is_type(node, "table_row")) {
+      take_row(node);
       return false;
-    MarkLine& head = lines.back();
-    if (head.text.find('|') == std::string::npos) return false;
-    head.kind = MarkKind::table_head;
-    head.table = ++tables_;
-    head.cells = table_cells(head.text);
-    table_open_ = true;
+    }
     return true;
   }
 
-  void take_plain(std::string_view rest, int number, int indent) {
-    if (const int level = underline_level(rest); level > 0) {
-      if (can_underline_ && lines.back().line == number - 1) start_section(lines.back(), level);
-      return;
-    }
-    if (const int level = heading_level(rest); level > 0) {
-      rest = trim(rest.substr(static_cast<std::size_t>(level)));
-      while (rest.ends_with('#')) rest.remove_suffix(1);
-      start_section(add(MarkKind::heading, number, level, without_emphasis(trim(rest))), level);
-      return;
-    }
-    if (const std::size_t mark = list_mark(rest); mark > 0) {
-      rest = trim(rest.substr(mark));
-      for (const std::string_view box : {"[ ] ", "[x] ", "[X] "})
-        if (rest.starts_with(box)) rest.remove_prefix(box.size());
-      add(MarkKind::item, number, indent, std::string(rest));
-      return;
-    }
-    add(MarkKind::text, number, indent, std::string(rest));
+  MarkLine& add(MarkKind kind, int line, int level, std::string text) {
+    lines.push_back({kind, line, level, section_, 0, std::move(text), {}, heading_});
+    return lines.back();
   }
 
-  Fences fences_;
-  Fence open_;
-  bool in_comment_ = false;
-  bool table_open_ = false;
-  bool can_underline_ = false;
+  void take_heading(cmark_node* node) {
+    auto words = Words(node).take();
+    // A paragraph above a ruler is a heading by the letter; with several lines or a label it is none.
+    const bool underlined = cmark_node_get_end_line(node) > cmark_node_get_start_line(node);
+    const std::string first(trim(words.front().text));
+    if (underlined && (words.size() > 1 || read_label(first).found)) {
+      for (auto& w : words) add_words(MarkKind::text, w, 0);
+      return;
+    }
+    MarkLine& line = add(MarkKind::heading, words.front().line, cmark_node_get_heading_level(node), first);
+    line.section = ++section_;
+    line.heading = heading_ = line.text;
+  }
+
+  void add_words(MarkKind kind, const Words::Line& words, int level) {
+    std::string_view text = trim(words.text);
+    for (const std::string_view box : {"[ ] ", "[x] ", "[X] "})
+      if (kind == MarkKind::item && text.starts_with(box)) text.remove_prefix(box.size());
+    if (!text.empty()) add(kind, words.line, level, std::string(text));
+  }
+
+  void take_paragraph(cmark_node* node) {
+    cmark_node* parent = cmark_node_parent(node);
+    const bool opens_item = parent != nullptr && cmark_node_get_type(parent) == CMARK_NODE_ITEM &&
+                            cmark_node_first_child(parent) == node;
+    const int column = cmark_node_get_start_column(opens_item ? parent : node);
+    MarkKind kind = opens_item ? MarkKind::item : MarkKind::text;
+    for (const auto& words : Words(node).take()) {
+      add_words(kind, words, std::max(0, column - 1));
+      kind = MarkKind::text;
+    }
+  }
+
+  void take_row(cmark_node* node) {
+    MarkLine& row = add(is_type(node, "table_header") ? MarkKind::table_head : MarkKind::table_row,
+                        cmark_node_get_start_line(node), 0, "");
+    row.table = tables_;
+    for (cmark_node* c = cmark_node_first_child(node); c != nullptr; c = cmark_node_next(c)) {
+      std::string cell;
+      for (const auto& words : Words(c).take()) cell += words.text;
+      row.cells.emplace_back(trim(cell));
+    }
+    row.text = join(row.cells, " | ");
+  }
+
+  void take_code(cmark_node* node) {
+    int length = 0, offset = 0;
+    char mark = 0;
+    const bool fenced = cmark_node_get_fenced(node, &length, &offset, &mark) != 0;
+    int number = cmark_node_get_start_line(node) + (fenced ? 1 : 0);
+    const std::string literal = literal_of(node);
+    for (const std::string& line : split(literal, '\n')) {
+      if (!trim(line).empty()) add(MarkKind::code, number, 0, line);
+      ++number;
+    }
+  }
+
+  void take_html(cmark_node* node) {
+    const std::string html = literal_of(node);
+    const std::string_view start = trim(html);
+    for (const std::string_view silent : {"<!", "<?", "<script", "<style"})
+      if (starts_with_ignoring_case(start, silent)) {
+        // What stands behind the end of a comment on its last line is text again.
+        if (const std::size_t end = html.rfind("-->"); end != std::string::npos && silent == "<!")
+          if (const std::string_view rest = trim(std::string_view(html).substr(end + 3)); !rest.empty())
+            add(MarkKind::text, cmark_node_get_end_line(node), 0, std::string(rest));
+        return;
+      }
+    int number = cmark_node_get_start_line(node);
+    for (const std::string& line : split(html, '\n')) {
+      const std::string words = without_tags(line);
+      if (!trim(words).empty()) add(MarkKind::text, number, 0, std::string(trim(words)));
+      ++number;
+    }
+  }
+
   int section_ = 0;
   int tables_ = 0;
   std::string heading_;
@@ -205,15 +255,15 @@ class Reader {
 }  // namespace
 
 std::vector<MarkLine> read_markdown(std::string_view text, Fences fences) {
-  Reader reader(fences);
-  int number = 0;
-  while (!text.empty() && static_cast<std::size_t>(number) < kMaxLines) {
-    const std::size_t end = text.find('\n');
-    reader.take(text.substr(0, std::min(end, kMaxLineBytes)), ++number);
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
-  }
-  return std::move(reader.lines);
+  const MarkdownFeed feed = feed_markdown(text, fences);
+  if (feed.origin.empty()) return {};
+  const Document document = parse(feed.text);
+  Flattener flat;
+  if (document) flat.take(document.get());
+  for (MarkLine& line : flat.lines)
+    line.line =
+        feed.origin[std::clamp<std::size_t>(static_cast<std::size_t>(line.line), 1, feed.origin.size()) - 1];
+  return std::move(flat.lines);
 }
 
 Label read_label(std::string_view text) {

@@ -19,6 +19,8 @@ ProfileBuilder::ProfileBuilder(const std::filesystem::path& project, const TaskR
   drop_nonsense(request_.disk_gb, 1, 100'000, "disk_gb");
   drop_nonsense(request_.cuda, 9, 99, "cuda");
   drop_nonsense(request_.gpus, 1, 64, "gpus");
+  if (!plan_.source.empty()) profile_.plan = plan_;
+  for (const std::string& note : plan_.notes) warn(note);
   const ProjectSettings settings = read_project_settings(project);
   collect_claims();
   settle_gpus();

@@ -66,7 +66,7 @@ struct TaskProfile {
                                            ///< image or torch was chosen on purpose
   bool checkpoints = false;                ///< the work seems to save and resume
   std::vector<MemoryAlternative> memory_alternatives;  ///< what would need less memory on a card, if any
-  std::optional<json> plan;                            ///< what the experiment plan says, line by line
+  std::optional<json> plan;  ///< the facts of EXPERIMENT_PLAN.md, each with its line; unset without a plan
   std::vector<Evidence> evidence;
   std::vector<std::string> unknown;   ///< what could not be known, with the one fact that would settle it
   std::vector<std::string> warnings;  ///< skipped files, contradictions

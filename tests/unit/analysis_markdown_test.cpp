@@ -30,7 +30,7 @@ TEST_CASE("every line knows what it is, where it stands and under which heading"
   CHECK(lines[5].cells == std::vector<std::string>{"A", "B | C"});
   CHECK(lines[6].kind == MarkKind::table_row);
   CHECK(lines[6].line == 10);
-  CHECK(lines[7].cells == std::vector<std::string>{"only one"});
+  CHECK(lines[7].cells == std::vector<std::string>{"only one", ""});
   CHECK(lines[8].kind == MarkKind::text);
   CHECK(lines[9].kind == MarkKind::code);
   CHECK(lines[9].line == 15);
@@ -56,4 +56,40 @@ TEST_CASE("labels lose their emphasis, values keep theirs") {
   CHECK_FALSE(read_label("see https://example.org").name == "see https");
   CHECK_FALSE(read_label("12:30").found);
   CHECK_FALSE(read_label("no label here").found);
+}
+
+TEST_CASE("comments and struck words give nothing, products keep their stars, about keeps its tilde") {
+  const auto lines = read_markdown(
+      "a <!-- hidden --> b\n\n<!--\nhidden\n-->\n\n"
+      "~~old~~ new, ~6h to ~7h\n\nbatch 4*16*2=128 and **bold** `code`\n\n6 h<br>on 4 GPUs\n");
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].text == "a  b");
+  CHECK(lines[1].text == "new, ~6h to ~7h");
+  CHECK(lines[1].line == 7);
+  CHECK(lines[2].text == "batch 4*16*2=128 and bold `code`");
+  CHECK(lines[3].text == "6 h on 4 GPUs");
+}
+
+TEST_CASE("front matter is text, a sentence above a ruler is no heading, wrapped lines keep their numbers") {
+  const auto lines = read_markdown(
+      "---\ntitle: x\n- gpu: y\n---\n**Budget**: 9 GPU-hours\n---\nTitle\n===\none\n`two\nthree` four\n");
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0].text == "title: x");
+  CHECK(lines[0].line == 2);
+  CHECK(lines[1].kind == MarkKind::text);
+  CHECK(lines[2].kind == MarkKind::text);
+  CHECK(lines[2].text == "Budget: 9 GPU-hours");
+  CHECK(lines[2].line == 5);
+  CHECK(lines[3].kind == MarkKind::heading);
+  CHECK(lines[5].line == 10);
+}
+
+TEST_CASE("a table with a miscounted ruler, or right below a list, is still a table") {
+  const auto lines = read_markdown("- item\n| A | B | C |\n|---|---|\n| 1 | 2 | 3 |\n\nafter\n");
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[1].kind == MarkKind::table_head);
+  CHECK(lines[1].line == 2);
+  CHECK(lines[2].cells == std::vector<std::string>{"1", "2", "3"});
+  CHECK(lines[2].line == 4);
+  CHECK(lines[3].line == 6);
 }

@@ -119,3 +119,21 @@ TEST_CASE("a secret in the file never comes out") {
   CHECK(s.warnings.size() == 3);
   CHECK(join(s.warnings, "\n").find("hunter2") == std::string::npos);
 }
+
+TEST_CASE("logins and keys of any section stay out of every field") {
+  const auto s = read(
+      "# Secrets of the house\n\n## Remote Server\n- SSH: `ssh -p 2222 root@192.0.2.44`\n- password: "
+      "correct-horse\n"
+      "- GPU: 4x A100 (80GB each)\n\n## Vast.ai\n- gpu: vast\n- VAST_API_KEY=0123456789abcdef0123\n- "
+      "api_key: 0123456789abcdef0123\n"
+      "- SSH: ssh root@198.51.100.3 -i ~/.ssh/id_ed25519\n- max_budget: root@192.0.2.44\n- image: "
+      "192.0.2.44:5000@correct-horse\n"
+      "- auto_destroy: correct-horse\n");
+  CHECK(s.wants_vast);
+  std::string all = s.source + s.image.value_or("") + join(s.warnings, "\n");
+  for (const char* secret :
+       {"192.0.2.44", "198.51.100.3", "correct-horse", "0123456789abcdef", "id_ed25519"}) {
+    CAPTURE(secret);
+    CHECK(all.find(secret) == std::string::npos);
+  }
+}
