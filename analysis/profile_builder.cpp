@@ -67,6 +67,9 @@ void ProfileBuilder::settle_gpus() {
   gpus_known_ = best.has_value();
   gpus_ = best.value_or(witness("gpus", 1, "default", rank::kDefault, true));
   profile_.gpus = std::clamp(gpus_.value.get<int>(), 1, 64);
+  // Runs that take fewer GPUs each need no common machine.
+  profile_.one_machine =
+      profile_.gpus > 1 && !(plan_.gpus_per_run && plan_.gpus_per_run->high < profile_.gpus);
   // The reference card: hours are for the card that whoever said them had in mind.
   const auto named = claims_.settle("gpu");
   const GpuModel* card = named ? card_named(named->value.get<std::string>()) : nullptr;

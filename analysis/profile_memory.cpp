@@ -46,12 +46,18 @@ std::optional<Evidence> ProfileBuilder::computed_memory(std::optional<double> ca
   spread_over_gpus();
   // Several GPUs and a model larger than any: it is spread, whoever wrote the plan knew how.
   if (gpus_known_ && profile_.gpus > 1 && can_spread(need_->work) &&
-      need_->memory.safe.value > card_gib.value_or(kLargeCardGib)) {
+      need_->memory.likely.value > kUsable * card_gib.value_or(kLargeCardGib)) {
     Workload w = spread(need_->work, profile_.gpus);
     if (MemoryEstimate e = estimate_memory(w); e.safe < need_->memory.safe) {
       need_->work = std::move(w);
       need_->memory = std::move(e);
     }
+  }
+  // Whoever wrote the plan meant it to fit the card they name: where it does, the margin ends there.
+  if (plan_.hardware && !plan_.hardware->alternatives && need_->of_rank > rank::kUser) {
+    const double room = plan_.hardware->vram_gib;
+    if (need_->memory.likely.value * 1.05 <= kUsable * room)
+      need_->memory.safe.value = std::min(need_->memory.safe.value, room);
   }
   const bool guess = need_->by_rule || !need_->memory.assumed.empty();
   return witness(

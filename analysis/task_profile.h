@@ -43,7 +43,7 @@ struct TaskProfile {
   Gibibytes vram{8};                 ///< what to rent for: per GPU, headroom included
   Gibibytes vram_low{4}, vram_likely{6.5};
   int gpus = 1;
-  bool one_machine = true;  ///< several GPUs that work on one run; false where runs are independent
+  bool one_machine = false;  ///< several GPUs that must be on one machine, since they work on one run
   std::optional<Hours>
       gpu_hours;               ///< stated or computed, over all runs, without headroom; unknown stays unknown
   std::optional<Hours> hours;  ///< wall clock on the reference card x gpus, headroom of 30 % included

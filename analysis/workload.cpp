@@ -220,7 +220,7 @@ void spread_if_too_large(const ClaimBook& claims, Workload& w) {
                                                                             : 2)
                                                          : (w.bits == "16" ? 8 : 16);
   const double whole = bytes * w.params_b;
-  const double room = claims.number("vram_gib").value_or(w.method == "full" ? 75 : 60);
+  const double room = claims.number("vram_gib").value_or(w.trains() && w.method != "full" ? 60 : 75);
   if (whole < room) return;
   w.shard = !w.trains() ? "tp" : w.method == "full" ? "zero3" : "pp";
   w.assumed.emplace_back("shard");
