@@ -1,27 +1,19 @@
 #pragma once
-// Hints from the program that will run: the entry script, the modules it imports, launch scripts and
-// requirements.txt. No Python is parsed: names and numbers are looked for in the text without its comments
-// and docstrings. One thread at a time.
+// The reading of the program in the words of the rules of thumb. One thread at a time.
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "analysis/bounded_files.h"
+#include "analysis/launch_line.h"
 #include "analysis/model_rules.h"
+#include "analysis/program_reading.h"
 
 namespace vastgpu {
 
-/// A fact and the place it came from: "train.py:17".
-template <class T>
-struct Found {
-  T value{};
-  std::string source;
-};
-
 struct ScriptHints {
   std::string entry;      ///< "train.py"; empty when no entry script was found
-  std::string entry_why;  ///< "named in the plan", "newest of train.py, main.py"
+  std::string entry_why;  ///< "named in the plan", "the newest of train*.py, run*.py, main.py"
   std::vector<Found<ModelMention>> models;
   std::optional<Found<Method>> method;
   std::optional<Found<Precision>> precision;
@@ -35,11 +27,10 @@ struct ScriptHints {
   bool checkpoints = false;
 };
 
-/// N of a launch line: "torchrun --nproc_per_node=4 ...", "CUDA_VISIBLE_DEVICES=0,1 python ...". The mere use
-/// of a launcher says nothing.
-std::optional<int> gpus_of_launch(std::string_view line);
+ScriptHints hints_of(const ProgramReading& reading);
 
-/// `planned`: scripts that the plan's run lines name, e.g. {"train.py"}.
+/// `planned`: scripts that the plan's run lines name, e.g. {"train.py"}. Warnings of the reading go to
+/// `files`.
 ScriptHints read_scripts(ProjectFiles& files, const std::vector<std::string>& planned);
 
 }  // namespace vastgpu

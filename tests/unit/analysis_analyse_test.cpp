@@ -201,5 +201,5 @@ TEST_CASE("scripts speak where the user is silent") {
   CHECK(p.checkpoints);
   CHECK(p.min_compute_cap == 800);
   CHECK(evidence(p, "batch_size").value == 4);
-  CHECK(evidence(p, "script").source == "the newest of train*.py, run*.py, main.py");
+  CHECK(evidence(p, "script").source == "run.sh:1");
 }

@@ -1,25 +1,33 @@
 #include "analysis/script_hints.h"
-#include "analysis/source_text.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
 
 using namespace vastgpu;
 
 TEST_CASE("comments and docstrings do not count, strings in calls do") {
-  const std::string code = python_without_comments(
-      "\"\"\"Uses load('llama-70b') # not\"\"\"\n"
-      "x = load('a#b')  # llama\n"
-      "def f():\n"
-      "    r'''doc with llama-7b\n    more'''\n"
-      "    return call(\n        'kept',\n        \"\"\"kept too\"\"\")\n");
-  CHECK(code.find("llama") == std::string::npos);
-  CHECK(code.find("'a#b'") != std::string::npos);
-  CHECK(code.find("'kept'") != std::string::npos);
-  CHECK(code.find("kept too") != std::string::npos);
-  CHECK(std::count(code.begin(), code.end(), '\n') == 8);
-  const std::string shell =
-      shell_without_comments("run \\\n  --n 4 # four\n#SBATCH --gres=gpu:2\n# no\necho 'a # b'\n");
-  CHECK(shell == "run    --n 4 \n\n#SBATCH --gres=gpu:2\n\necho 'a # b'\n");
+  TempFolder project;
+  project.write("train.py",
+                "\"\"\"Uses load.from_pretrained('acme/llama-70b') # not\"\"\"\n"
+                "x = M.from_pretrained('acme/a-7b#b')  # from_pretrained('acme/llama-70b')\n"
+                "def f():\n"
+                "    r'''doc with M.from_pretrained('acme/llama-7b')\n    more'''\n"
+                "    return M.from_pretrained(\n        'acme/kept-1b'), M.from_pretrained(\n"
+                "        \"\"\"acme/kept-2b\"\"\")\n"
+                "f()\n");
+  ProjectFiles files(project.path());
+  const auto r = read_program(files, {});
+  std::vector<std::string> models;
+  for (const auto& m : r.models) models.push_back(m.value);
+  CHECK(models == std::vector<std::string>{"acme/a-7b#b", "acme/kept-1b", "acme/kept-2b"});
+
+  const auto lines = launches_of(
+      "python run.py \\\n  --n 4 # four\n#SBATCH --gres=gpu:2\n# python no.py\npython b.py 'a # b'\n",
+      "x.sh");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].option("n")->value == 4);
+  CHECK(lines[0].source == "x.sh:1");
+  CHECK(lines[1].words == std::vector<std::string>{"a # b"});
+  CHECK(lines[1].source == "x.sh:5");
 }
 
 TEST_CASE("the entry script and its imports give model, method, precision and saving") {
