@@ -101,6 +101,10 @@ class Reading {
       program_.add(std::move(*module));
     }
     if (program_.modules().empty()) return;
+    if (run_->line)
+      for (const LaunchOption& o : run_->line->options)
+        program_.choose(o.name, o.value, run_->line->source,
+                        o.by_default ? strength::kEnvironment : strength::kCommand);
     program_.link();
     linked_ = true;
   }

@@ -208,6 +208,10 @@ void take_python(const PyProgram& program, ProgramReading& into) {
       if (!program.lives(reader.module, c.scope)) continue;
       const std::string_view last = c.call.last_name();
       if (last == "add_argument") continue;
+      if (!program.runs(c, reader.module)) {
+        take_saving_call(reader, c);  // behind `if args.resume:` it can resume all the same
+        continue;
+      }
       if (take_trainer_call(reader, c) || take_loading_call(reader, c) || take_torch_call(reader, c))
         continue;
       const bool is_settings =

@@ -24,6 +24,8 @@ bool take_trainer_call(PyCallReader& r, const PyCall& c);
 bool take_loading_call(PyCallReader& r, const PyCall& c);
 /// Optimizers, autocast, data loaders, checkpoints, wrappers of plain PyTorch and Lightning.
 bool take_torch_call(PyCallReader& r, const PyCall& c);
+/// Writing and loading of checkpoints. True when the call was known.
+bool take_saving_call(PyCallReader& r, const PyCall& c);
 
 /// One call with the program around it.
 class PyCallReader {

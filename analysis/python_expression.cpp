@@ -160,6 +160,17 @@ PyExpr expression_of(const PyTree& tree, TSNode node, int depth) {
     const int line = e.line;
     e = pair_of(tree, std::string(tree.text(child("operator"))), child("left"), child("right"), depth);
     e.line = line;
+  } else if (type == "not_operator") {
+    e.kind = call;
+    e.text = "not";
+    e.keys.emplace_back();
+    e.parts.push_back(expression_of(tree, child("argument"), depth + 1));
+  } else if (type == "comparison_operator" && ts_node_named_child_count(node) == 2 &&
+             ts_node_child_count(node) == 3) {
+    const int line = e.line;
+    e = pair_of(tree, std::string(tree.text(ts_node_child(node, 1))), ts_node_named_child(node, 0),
+                ts_node_named_child(node, 1), depth);
+    e.line = line;
   } else if (type == "unary_operator") {
     PyExpr inner = expression_of(tree, child("argument"), depth + 1);
     if (inner.kind == number && tree.text(child("operator")) == "-") {

@@ -125,20 +125,29 @@ class Reader {
     return std::nullopt;
   }
 
+  PyExpr condition_of(TSNode test, bool negated) const {
+    if (test.tree == nullptr) return {};
+    PyExpr e = expression_of(tree_, test);
+    if (!negated || e.is(PyExpr::Kind::unknown)) return e;
+    return {PyExpr::Kind::call, 0, "not", {std::move(e)}, {""}, PyTree::line(test)};
+  }
+
   void take_if(TSNode node, int depth) {
     const int branch = ++branches_;
     int arm = 0;
     bool decided = false;
-    const auto take = [&](TSNode body, std::optional<bool> runs) {
+    const auto take = [&](TSNode body, std::optional<bool> runs, TSNode test, bool negated) {
       if (!decided && runs != false && !ts_node_is_null(body)) {
         const bool sure = runs == true && arm == 0;
         if (!sure) {
           arms_.push_back({branch, arm});
           ++in_branch_;
+          conditions_.push_back(condition_of(test, negated));
         }
         read(body, depth + 1);
         if (!sure) {
           arms_.pop_back();
+          conditions_.pop_back();
           --in_branch_;
         }
         ++arm;
@@ -154,15 +163,17 @@ class Reader {
       return;
     }
     read(condition, depth + 1);
-    take(PyTree::field(node, "consequence"), truth(condition));
+    take(PyTree::field(node, "consequence"), truth(condition), condition, false);
+    bool only_else = true;
     each_child(node, [&](TSNode n) {
       const auto type = PyTree::type(n);
       if (type == "elif_clause") {
         const TSNode test = PyTree::field(n, "condition");
         if (!decided) read(test, depth + 1);
-        take(PyTree::field(n, "consequence"), truth(test));
+        take(PyTree::field(n, "consequence"), truth(test), test, false);
+        only_else = false;
       } else if (type == "else_clause") {
-        take(PyTree::field(n, "body"), std::nullopt);
+        take(PyTree::field(n, "body"), std::nullopt, only_else ? condition : TSNode{}, true);
       }
     });
   }
@@ -199,6 +210,7 @@ class Reader {
     const int outer = std::exchange(scope_, static_cast<int>(out_.scopes.size()));
     const int outer_branch = std::exchange(in_branch_, 0);
     const auto outer_arms = std::exchange(arms_, {});
+    const auto outer_conditions = std::exchange(conditions_, {});
     out_.scopes.push_back(std::move(scope));
     if (const TSNode bases = PyTree::field(node, "superclasses"); !ts_node_is_null(bases))
       each_child(bases, [&](TSNode n) { read(n, depth + 1); });
@@ -215,6 +227,7 @@ class Reader {
     scope_ = outer;
     in_branch_ = outer_branch;
     arms_ = outer_arms;
+    conditions_ = outer_conditions;
   }
 
   void bind(std::string name, PyExpr value, int line, PyBinding::Kind kind = PyBinding::Kind::assignment) {
@@ -259,7 +272,7 @@ class Reader {
 
   void take_call(TSNode node) {
     if (out_.calls.size() >= kMaxCalls) return;
-    PyCall c{expression_of(tree_, node), scope_, {}, arms_};
+    PyCall c{expression_of(tree_, node), scope_, {}, arms_, conditions_};
     if (c.call.text.empty()) return;
     if (const auto found = assigned_.find(ts_node_start_byte(node)); found != assigned_.end())
       c.assigned_to = found->second;
@@ -273,6 +286,7 @@ class Reader {
   int in_branch_ = 0;
   bool decorated_ = false;
   std::vector<PyArm> arms_;
+  std::vector<PyExpr> conditions_;
   std::map<uint32_t, std::string> assigned_;  ///< where a call begins -> what its result is called
 };
 

@@ -20,11 +20,12 @@ struct PyExpr {
     text,
     boolean,
     none,
-    name,         ///< dotted: `args.batch_size`, also `cfg["train"]["bs"]` as "cfg.train.bs"
-    binary,       ///< `text` holds the operator, `parts` both sides
-    list,         ///< also tuples and sets
-    dict,         ///< `keys` holds the text keys
-    call,         ///< `text` holds the callee, `parts` the arguments, `keys` their keywords ("" for none)
+    name,    ///< dotted: `args.batch_size`, also `cfg["train"]["bs"]` as "cfg.train.bs"
+    binary,  ///< `text` holds the operator, `parts` both sides
+    list,    ///< also tuples and sets
+    dict,    ///< `keys` holds the text keys
+    call,    ///< `text` holds the callee, `parts` the arguments, `keys` their keywords ("" for none); `not
+             ///< x` is a call of "not"
     conditional,  ///< `a if test else b`: parts a, test, b; also `a or b`
   };
   Kind kind = Kind::unknown;
@@ -64,6 +65,7 @@ struct PyCall {
   int scope = 0;
   std::string assigned_to;  ///< "teacher" in `teacher = load(...)`; empty otherwise
   std::vector<PyArm> arms;
+  std::vector<PyExpr> conditions;  ///< of the `if` arms it stands in; `not x` for what an `else` is behind
 };
 
 /// The module (index 0), a class or a function.

@@ -72,6 +72,17 @@ bool is_settings_class(std::string_view name) {
 
 void PyProgram::add(PyModule module) { modules_.push_back(std::move(module)); }
 
+void PyProgram::choose(const std::string& option, json value, std::string source, int of_strength) {
+  if (!value.is_null())
+    chosen_.try_emplace(name_key(option), PyValue{std::move(value), std::move(source), of_strength});
+}
+
+bool PyProgram::runs(const PyCall& c, int module) const {
+  for (const PyExpr& test : c.conditions)
+    if (const auto v = resolve(test, module, c.scope); v && !truthy(v->value)) return false;
+  return true;
+}
+
 bool PyProgram::lives(int module, int scope) const {
   return live_[static_cast<std::size_t>(module)][static_cast<std::size_t>(scope)];
 }
@@ -155,9 +166,13 @@ std::string PyProgram::word(const PyExpr& e, int module, int scope) const {
       if (b.name == e.text && b.value.is(name) && b.value.text != e.text) return b.value.text;
     return e.text;
   }
-  if (e.is(call) && e.text == "getattr" && e.positional(1) != nullptr &&
-      e.positional(1)->is(PyExpr::Kind::text))
-    return e.positional(1)->text;
+  if (e.is(call) && e.text == "getattr" && e.positional(1) != nullptr)  // getattr(torch, args.dtype)
+    return word(*e.positional(1), module, scope);
+  if (e.is(conditional) && e.parts.size() == 3) {
+    const auto test = resolve(e.parts[1], module, scope);
+    if (test) return word(e.parts[truthy(test->value) ? 0 : 2], module, scope);
+    if (e.parts[2].is(call) && e.parts[2].text == "getattr") return word(e.parts[2], module, scope);
+  }
   return {};
 }
 
@@ -210,10 +225,15 @@ std::optional<PyValue> PyProgram::of_binary(const PyExpr& e, int module, int sco
   if (!b) return std::nullopt;
   PyValue v{nullptr, modules_[static_cast<std::size_t>(module)].at(e.line),
             std::min(a->strength, b->strength)};
-  if (a->value.is_number() && b->value.is_number()) {
+  const bool compares = e.text == "==" || e.text == "!=" || e.text == "is";
+  if (!compares && a->value.is_number() && b->value.is_number()) {
     const auto n = arithmetic(a->value.get<double>(), e.text, b->value.get<double>());
     if (!n) return std::nullopt;
     v.value = number_json(*n);
+    return v;
+  }
+  if (compares) {
+    v.value = (a->value == b->value) == (e.text != "!=");
     return v;
   }
   if (e.text == "+" && a->value.is_string() && b->value.is_string()) {
@@ -239,6 +259,11 @@ std::optional<PyValue> PyProgram::of_call(const PyExpr& e, int module, int scope
       v->value = number_json(n);
     }
     if (e.text != "float" && v->value.is_number()) v->value = number_json(std::floor(v->value.get<double>()));
+    return v;
+  }
+  if (e.text == "not") {
+    auto v = arg(e.positional(0));
+    if (v) v->value = !truthy(v->value);
     return v;
   }
   if (e.text == "str" || e.text == "bool" || e.text == "Path" || e.text == "max" || e.text == "min")
@@ -318,6 +343,9 @@ std::optional<PyValue> PyProgram::look_up_local(const std::string& name, int mod
 }
 
 std::optional<PyValue> PyProgram::look_up_setting(std::string_view name, int depth) const {
+  if (const auto chosen = chosen_.find(name_key(name)); chosen != chosen_.end())
+    for (const PyOption& o : options_)
+      if (o.name == chosen->first) return chosen->second;
   std::optional<PyValue> first;
   for (const PyOption& o : options_) {
     if (o.name != name_key(name)) continue;

@@ -33,6 +33,8 @@ class PyProgram {
  public:
   /// The entry script is added first.
   void add(PyModule module);
+  /// What the launch line gives an option, by name_key; it replaces the option's default.
+  void choose(const std::string& option, json value, std::string source, int of_strength);
   /// After the last `add`: finds what can run and the options.
   void link();
 
@@ -44,6 +46,8 @@ class PyProgram {
 
   /// nullopt where it depends on more than constants.
   std::optional<PyValue> resolve(const PyExpr& e, int module, int scope, int depth = 0) const;
+  /// False where an `if` around the call is known not to be taken.
+  bool runs(const PyCall& c, int module) const;
   /// "torch.bfloat16" for a name that is not bound in the program, or the text of a text.
   std::string word(const PyExpr& e, int module, int scope) const;
 
@@ -62,6 +66,7 @@ class PyProgram {
   std::vector<std::vector<bool>> live_;
   std::set<std::string, std::less<>> mentions_;
   std::vector<PyOption> options_;
+  std::map<std::string, PyValue, std::less<>> chosen_;
   mutable int steps_ = 0;  ///< of all look-ups: what a hostile file can cost
 };
 

@@ -176,7 +176,9 @@ bool take_distribution(PyCallReader& r, const PyCall& c) {
   return true;
 }
 
-bool take_saving(PyCallReader& r, const PyCall& c) {
+}  // namespace
+
+bool take_saving_call(PyCallReader& r, const PyCall& c) {
   const std::string_view last = c.call.last_name();
   if (c.call.text == "torch.save" ||
       one_of(last, {"save_checkpoint", "save_state", "ModelCheckpoint", "save_ckpt", "save_file",
@@ -192,8 +194,6 @@ bool take_saving(PyCallReader& r, const PyCall& c) {
   }
   return true;
 }
-
-}  // namespace
 
 bool take_torch_call(PyCallReader& r, const PyCall& c) {
   const std::string_view last = c.call.last_name();
@@ -249,7 +249,7 @@ bool take_torch_call(PyCallReader& r, const PyCall& c) {
     return true;
   }
   return take_precision(r, c) || take_loader(r, c) || take_lightning(r, c) || take_distribution(r, c) ||
-         take_saving(r, c);
+         take_saving_call(r, c);
 }
 
 }  // namespace vastgpu

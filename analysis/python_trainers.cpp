@@ -59,12 +59,21 @@ void take_arguments(PyCallReader& r, const PyCall& c, const TrainerArguments& kn
   if (const auto v = r.keyword(c, "bf16"); v && v->value == true) r.need_bf16(r.at(*c.call.argument("bf16")));
   // What is not given has a value all the same, and the run relies on it.
   const std::string source = r.at(c.call) + " (" + std::string(known.name) + " default)";
-  r.claim("batch", 8, source, strength::kDefault);
-  r.claim("epochs", 3, source, strength::kDefault);
-  r.claim("grad_accum", 1, source, strength::kDefault);
-  r.claim("opt", "adamw", source, strength::kDefault);
-  r.claim("gc", 0, source, strength::kDefault);
-  r.claim("precision", "fp32", source, strength::kDefault);
+  const auto unless_given = [&](std::initializer_list<const char*> keys, const char* setting, const json& v) {
+    for (const char* key : keys)
+      if (c.call.argument(key) != nullptr) return;
+    r.claim(setting, v, source, strength::kDefault);
+  };
+  unless_given({"per_device_train_batch_size"}, "batch", 8);
+  unless_given({"num_train_epochs"}, "epochs", 3);
+  unless_given({"gradient_accumulation_steps"}, "grad_accum", 1);
+  unless_given({"optim"}, "opt", "adamw");
+  unless_given({"gradient_checkpointing"}, "gc", 0);
+  unless_given({"fp16", "bf16"}, "precision", "fp32");
+  // bf16=torch.cuda.is_bf16_supported(): mixed, in whichever the card has.
+  for (const char* key : {"fp16", "bf16"})
+    if (c.call.argument(key) != nullptr && !r.keyword(c, key))
+      r.claim("precision", "amp", source, strength::kDefault);
   const auto strategy = r.keyword(c, "save_strategy");
   if (!strategy || strategy->value != "no") r.out.saves = true;
   if (c.call.argument("resume_from_checkpoint") != nullptr) r.out.resumes = true;

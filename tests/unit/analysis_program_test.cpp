@@ -145,6 +145,38 @@ TEST_CASE("the number of GPUs needs a number; wrappers alone say none") {
   CHECK(counts(r, "shard") == "fsdp train.py:1");
 }
 
+TEST_CASE("what stands behind an option happens when the option is on") {
+  TempFolder project;
+  project.write("train.py", R"(import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--checkpointing", action="store_true")
+p.add_argument("--kind", default="small")
+p.add_argument("--dtype", default=None)
+args = p.parse_args()
+if args.kind == "small":
+    model = M.from_pretrained("acme/small-1b", torch_dtype=getattr(torch, args.dtype))
+else:
+    model = M.from_pretrained("acme/large-9b")
+if args.checkpointing:
+    model.gradient_checkpointing_enable()
+if not args.checkpointing:
+    optimizer = torch.optim.SGD(model.parameters())
+loss.backward()
+)");
+  auto r = read(project);
+  CHECK(counts(r, "gc") == "");
+  CHECK(counts(r, "opt") == "sgd train.py:14");
+  REQUIRE(r.models.size() == 1);
+  CHECK(r.models[0].value == "acme/small-1b");
+  r = read(project, {.command = "python train.py --checkpointing --dtype bfloat16"});
+  CHECK(counts(r, "gc") == "1 train.py:12");
+  CHECK(counts(r, "opt") == "");
+  CHECK(counts(r, "bits") == "16 train.py:8");
+  r = read(project, {.command = "python train.py --kind=large"});
+  REQUIRE(r.models.size() == 1);
+  CHECK(r.models[0].value == "acme/large-9b");
+}
+
 TEST_CASE("engines of inference say what they serve") {
   TempFolder project;
   project.write(
