@@ -16,6 +16,7 @@ PyTree::PyTree(std::string_view text) : text_(text) {
 }
 
 std::string_view PyTree::text(TSNode n) const {
+  if (ts_node_is_null(n)) return {};
   const uint32_t from = ts_node_start_byte(n);
   const uint32_t to = ts_node_end_byte(n);
   return from <= to && to <= text_.size() ? text_.substr(from, to - from) : std::string_view{};

@@ -22,10 +22,12 @@ class PyTree {
   TSNode root() const { return ts_tree_root_node(tree_.get()); }
 
   std::string_view text(TSNode n) const;
-  static std::string_view type(TSNode n) { return ts_node_type(n); }
+  /// Empty for a null node.
+  static std::string_view type(TSNode n) { return ts_node_is_null(n) ? "" : ts_node_type(n); }
   static int line(TSNode n) { return static_cast<int>(ts_node_start_point(n).row) + 1; }
-  /// A null node when there is no such field: ts_node_is_null tells.
+  /// A null node when there is no such field, or `n` is null: broken code has nodes without their parts.
   static TSNode field(TSNode n, std::string_view name) {
+    if (ts_node_is_null(n)) return n;
     return ts_node_child_by_field_name(n, name.data(), static_cast<uint32_t>(name.size()));
   }
 
@@ -53,6 +55,7 @@ class PyCursor {
 /// Calls `visit` for every child that has a name in the grammar.
 template <class Visit>
 void each_child(TSNode parent, Visit&& visit) {
+  if (ts_node_is_null(parent)) return;
   PyCursor at(parent);
   if (!at.first_child()) return;
   do {

@@ -62,6 +62,7 @@ TEST_CASE("aliases that multiply, depth and rubbish are refused in words") {
        {std::tuple<std::string, std::string, std::string>{"b.yaml", bomb, "aliases that multiply"},
         {"d.yaml", std::string(100'000, '['), "nests too deep"},
         {"d.toml", "a = " + std::string(100'000, '['), "line 1"},
+        {"k.toml", "[:a]\n", "line 1"},
         {"d.json", std::string(50'000, '['), "not JSON"},
         {"t.yaml", "a: 1\n\tb: 2\n", "line 2"}}) {
     CAPTURE(name);

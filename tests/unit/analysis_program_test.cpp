@@ -318,6 +318,19 @@ TEST_CASE("programs that nobody would write are bounded and named") {
     project.write("train.py", chain + "\nloss.backward()\nx = \"\"\"open\n");
     CHECK(read(project).script == "train.py");
   }
+  SECTION("statements cut off anywhere") {
+    const std::string whole =
+        "a = b = c = load(x)[1]['k'].y\nclass C(B, k=1):\n    x: int = field(default=4)\n    def f(self, "
+        "a=1, *b, c: int = 2):\n"
+        "        if not a == 1 and b or c:\n            return f'{a}' 'b'\n        elif a: pass\n        "
+        "else: x += 1\n"
+        "from . import (a as b)\nwith autocast(dtype=d) as e: (lambda: M.from_pretrained(*a, **{'b': "
+        "1}))()\n";
+    for (std::size_t n = 0; n < whole.size(); n += 3) {
+      project.write("train.py", whole.substr(0, n) + "\nb = (a =\n" + whole.substr(n));
+      CHECK(read(project).script == "train.py");
+    }
+  }
   SECTION("names that stand for each other") {
     std::string code;
     for (int i = 0; i < 3'000; ++i)
