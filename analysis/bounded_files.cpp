@@ -1,7 +1,10 @@
 #include "analysis/bounded_files.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <deque>
 
 #include "core/files.h"
@@ -71,44 +74,104 @@ std::optional<std::string> ProjectFiles::read(const fs::path& relative) {
   return cleaned;
 }
 
-std::vector<ProjectFiles::Found> ProjectFiles::find(std::initializer_list<std::string_view> endings) {
-  std::vector<Found> found;
-  if (root_.empty()) return found;
+void ProjectFiles::list(const fs::path& start, int depth, int& entries, std::vector<Listed>& into) {
   struct Folder {
-    fs::path at;
+    std::string at;  // relative; empty for the project itself
     int depth;
   };
-  std::deque<Folder> open{{root_, 0}};
-  int entries = 0;
+  std::deque<Folder> open{{start.string(), depth}};
   while (!open.empty()) {
     const Folder folder = std::move(open.front());
     open.pop_front();
+    const std::string prefix = folder.at.empty() ? "" : folder.at + "/";
+    const std::size_t first = into.size();
+    std::vector<std::string> below;
     std::error_code bad;
-    const std::size_t first = found.size();
-    std::vector<fs::path> below;
-    for (fs::directory_iterator it(folder.at, bad), end; !bad && it != end; it.increment(bad)) {
-      if (++entries > kMaxEntries || static_cast<int>(found.size()) >= kMaxFiles) {
+    for (fs::directory_iterator it(root_ / folder.at, bad), end; !bad && it != end; it.increment(bad)) {
+      if (++entries > kMaxEntries) {
         warn("the project has more files than are looked at: only some were read");
-        return found;
+        return;
       }
       std::error_code odd;
       const std::string name = it->path().filename().string();
       const auto kind = it->symlink_status(odd).type();
       if (kind == fs::file_type::directory) {
-        if (folder.depth < kMaxDepth && !is_skipped_folder(name)) below.push_back(it->path());
-        continue;
+        if (folder.depth < kMaxDepth && !is_skipped_folder(name)) below.push_back(prefix + name);
+      } else if (kind == fs::file_type::regular || kind == fs::file_type::symlink) {
+        into.push_back({prefix + name, kind == fs::file_type::symlink});
       }
-      const bool wanted = std::ranges::any_of(endings, [&](std::string_view e) { return name.ends_with(e); });
-      if (!wanted || (kind != fs::file_type::regular && kind != fs::file_type::symlink)) continue;
-      const auto changed = it->last_write_time(odd);
-      found.push_back({it->path().lexically_relative(root_), odd ? fs::file_time_type::min() : changed});
     }
-    std::sort(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(),
-              [](const Found& a, const Found& b) { return a.path < b.path; });
+    std::sort(into.begin() + static_cast<std::ptrdiff_t>(first), into.end(),
+              [](const Listed& a, const Listed& b) { return a.path < b.path; });
     std::ranges::sort(below);
-    for (fs::path& path : below) open.push_back({std::move(path), folder.depth + 1});
+    for (std::string& path : below) open.push_back({std::move(path), folder.depth + 1});
+  }
+}
+
+std::vector<ProjectFiles::Found> ProjectFiles::matching(const std::vector<Listed>& files,
+                                                        std::initializer_list<std::string_view> endings) {
+  std::vector<Found> found;
+  for (const Listed& file : files) {
+    if (!std::ranges::any_of(endings, [&](std::string_view e) { return file.path.ends_with(e); })) continue;
+    if (static_cast<int>(found.size()) >= kMaxFiles) {
+      warn("the project has more files than are looked at: only some were read");
+      break;
+    }
+    struct stat info {};
+    Found f{file.path, fs::file_time_type::min(), 0};
+    // A link that leads nowhere stays in the list: reading it says so.
+    if (::stat((root_ / file.path).c_str(), &info) == 0) {
+      if (!S_ISREG(info.st_mode)) continue;
+      f.changed = std::chrono::file_clock::from_sys(std::chrono::sys_time<std::chrono::nanoseconds>(
+          std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec)));
+      f.bytes = static_cast<std::size_t>(info.st_size);
+    }
+    found.push_back(std::move(f));
   }
   return found;
+}
+
+std::vector<ProjectFiles::Found> ProjectFiles::find(std::initializer_list<std::string_view> endings) {
+  if (root_.empty()) return {};
+  if (!listing_) {
+    int entries = 0;
+    list({}, 0, entries, listing_.emplace());
+  }
+  return matching(*listing_, endings);
+}
+
+std::vector<ProjectFiles::Found> ProjectFiles::find_in(const fs::path& folder,
+                                                       std::initializer_list<std::string_view> endings) {
+  std::error_code bad;
+  if (root_.empty() || fs::symlink_status(root_ / folder, bad).type() != fs::file_type::directory) return {};
+  std::vector<Listed> files;
+  int entries = kMaxEntries - 5'000;
+  list(folder, kMaxDepth - 2, entries, files);
+  return matching(files, endings);
+}
+
+bool ProjectFiles::has(const fs::path& relative) const {
+  if (root_.empty() || relative.empty()) return false;
+  std::error_code bad;
+  const fs::path resolved = fs::canonical(root_ / relative, bad);
+  return !bad && lies_within(root_, resolved) && fs::is_regular_file(resolved, bad);
+}
+
+std::uint64_t ProjectFiles::bytes_below(const fs::path& folder) const {
+  std::uint64_t sum = 0;
+  std::error_code bad;
+  if (root_.empty() || fs::symlink_status(root_ / folder, bad).type() != fs::file_type::directory) return 0;
+  int entries = 0;
+  for (fs::recursive_directory_iterator
+           it(root_ / folder, fs::directory_options::skip_permission_denied, bad),
+       end;
+       !bad && it != end && ++entries <= 20'000; it.increment(bad)) {
+    struct stat info {};
+    if (it.depth() > 8) it.disable_recursion_pending();
+    if (::lstat(it->path().c_str(), &info) == 0 && S_ISREG(info.st_mode))
+      sum += static_cast<std::uint64_t>(info.st_size);
+  }
+  return sum;
 }
 
 }  // namespace vastgpu

@@ -69,6 +69,11 @@ std::optional<std::string> ClaimBook::word(std::string_view setting) const {
   return c->value.is_string() ? c->value.get<std::string>() : dump(c->value);
 }
 
+int ClaimBook::rank_of(std::string_view setting) const {
+  const Claim* c = best(setting);
+  return c != nullptr ? c->rank : rank::kDefault + 1;
+}
+
 std::vector<std::string> ClaimBook::spoken_of() const {
   std::vector<std::string> names;
   for (const auto& [name, claims] : claims_) names.push_back(name);

@@ -44,6 +44,8 @@ class ClaimBook {
   std::optional<bool> flag(std::string_view setting) const;
   std::optional<std::string> word(std::string_view setting) const;
   bool has(std::string_view setting) const { return claims_.contains(setting); }
+  /// Of the claim that counts; 9 when nobody says anything.
+  int rank_of(std::string_view setting) const;
 
   /// Settings that somebody spoke of, by name.
   std::vector<std::string> spoken_of() const;

@@ -6,12 +6,12 @@
 
 #include "analysis/amounts.h"
 #include "analysis/datasets.h"
+#include "analysis/launch_line.h"
 #include "analysis/plan_cards.h"
 #include "analysis/plan_hours.h"
 #include "analysis/plan_names.h"
 #include "analysis/plan_sizes.h"
 #include "analysis/plan_words.h"
-#include "analysis/script_hints.h"
 #include "core/text.h"
 
 namespace vastgpu {

@@ -12,7 +12,7 @@ ProfileBuilder::ProfileBuilder(const std::filesystem::path& project, const TaskR
       files_(project),
       said_(read_sentence(request.task)),
       plan_(read_plan(files_)),
-      scripts_(read_scripts(files_, plan_.scripts)) {
+      program_(read_program(files_, {request.command, plan_.scripts})) {
   profile_.task = clean_line(request.task, 500);
   drop_nonsense(request_.hours, 0.001, 1e5, "hours");
   drop_nonsense(request_.vram_gib, 0.5, 1'000, "vram_gib");
@@ -92,10 +92,26 @@ void ProfileBuilder::settle_gpus() {
 }
 
 void ProfileBuilder::record_rest() {
-  if (!scripts_.entry.empty())
-    keep(witness("script", scripts_.entry, scripts_.entry_why, rank::kScript,
-                 scripts_.entry_why != "named in the plan"));
-  profile_.checkpoints = scripts_.checkpoints;
+  const auto runs = [&](const char* quantity, const std::string& what, const std::string& why) {
+    if (!what.empty())
+      keep(witness(quantity, clean_line(what, 300), why, rank::kScript, why.starts_with("newest")));
+  };
+  runs("command", program_.command, program_.command_at);
+  runs("script", program_.script, program_.script_why);
+  runs("config", program_.config, program_.config_why);
+  if (program_.time_limit)
+    keep(witness("time_limit", program_.time_limit->value,
+                 program_.time_limit->source + " (a limit, no estimate)", rank::kScript));
+  for (const auto& s : program_.scales) {
+    profile_.scales_with_card = false;
+    keep(witness("scales_with_card", s.value, s.source, rank::kScript));
+  }
+  profile_.checkpoints = program_.checkpoints();
+  if (program_.saves && !program_.resumes)
+    profile_.unknown.push_back(
+        "checkpoints: the program saves, but nothing shows that it resumes; an interruption may start it "
+        "over");
+  for (const std::string& w : program_.warnings) warn(w);
   for (const std::string& w : said_.warnings) warn(w);
   for (const std::string& w : claims_.warnings) warn(w);
   for (const std::string& w : files_.warnings) warn(w);

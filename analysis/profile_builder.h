@@ -16,7 +16,7 @@
 #include "analysis/evidence.h"
 #include "analysis/image.h"
 #include "analysis/plan.h"
-#include "analysis/script_hints.h"
+#include "analysis/program_reading.h"
 #include "analysis/sentence.h"
 
 namespace vastgpu {
@@ -45,7 +45,7 @@ class ProfileBuilder {
 
   // profile_claims.cpp
   void collect_claims();
-  void claims_of_scripts();
+  void claims_of_program();
   void claims_of_dataset();
   /// The claims that hold for one model of one source.
   ClaimBook claims_for(const ModelMention* model, const PlanModel* planned, const std::string& source,
@@ -84,7 +84,7 @@ class ProfileBuilder {
   ProjectFiles files_;
   SentenceFacts said_;
   Plan plan_;
-  ScriptHints scripts_;
+  ProgramReading program_;
   ClaimBook claims_;
   std::optional<Need> need_;
   std::optional<HoursEstimate> estimated_;  ///< of `need_`, on the reference card

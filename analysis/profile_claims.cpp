@@ -21,6 +21,13 @@ bool speaks_of_pairs(const std::string& text) {
   return false;
 }
 
+/// Roles that lie in memory beside the model that is trained.
+bool is_second_model(const std::string& role) {
+  for (const char* word : {"teacher", "ref", "reward", "judge", "draft", "critic", "value", "assistant"})
+    if (role.find(word) != std::string::npos) return true;
+  return false;
+}
+
 std::string method_word(Method m) {
   switch (m) {
     case Method::full:
@@ -49,7 +56,7 @@ void ProfileBuilder::collect_claims() {
   if (said_.gpus) claims_.add({"num_gpus", *said_.gpus, kUser, rank::kUser, 0, false});
   if (said_.card) claims_.add({"gpu", said_.card->name, kUser, rank::kUser, 0, false});
   if (said_.params_b) claims_.add({"params_b", *said_.params_b, kUser, rank::kUser, 0, false});
-  claims_of_scripts();
+  claims_of_program();
   claims_of_dataset();
 }
 
@@ -60,7 +67,8 @@ void ProfileBuilder::claims_of_dataset() {
   std::string named = claims_.word("dataset").value_or("");
   if (named.empty()) named = request_.task.substr(0, 4'000);
   auto known = find_counted_dataset(plain(named));
-  if (!known && scripts_.dataset) known = find_counted_dataset(plain(scripts_.dataset->value));
+  for (const auto& d : program_.datasets)
+    if (!known) known = find_counted_dataset(plain(d.value));
   if (!known) return;
   const std::string source = "size of " + std::string(known->name);
   const double epochs = claims_.number("epochs").value_or(1);
@@ -79,25 +87,13 @@ void ProfileBuilder::claims_of_dataset() {
     claims_.add({"avg_tokens", known->avg_tokens, source, rank::kRule, 0, true});
 }
 
-void ProfileBuilder::claims_of_scripts() {
-  if (scripts_.gpus)
-    claims_.add(
-        {"num_gpus", scripts_.gpus->value, scripts_.gpus->source, rank::kScript, strength::kCommand, false});
-  if (scripts_.batch_size)
-    claims_.add({"batch", scripts_.batch_size->value, scripts_.batch_size->source, rank::kScript,
-                 strength::kCode, false});
-  if (scripts_.method) {
-    const std::string method = method_word(scripts_.method->value);
-    if (!method.empty())
-      claims_.add({"method", method, scripts_.method->source, rank::kScript, strength::kCode, false});
-    else if (scripts_.method->value == Method::inference)
-      claims_.add({"task", "infer", scripts_.method->source, rank::kScript, strength::kCode, false});
-  }
-  if (scripts_.precision && scripts_.precision->value != Precision::unknown)
-    claims_.add({"precision", to_string(scripts_.precision->value), scripts_.precision->source, rank::kScript,
-                 strength::kCode, false});
-  if (scripts_.trains)
-    claims_.add({"task", "train", scripts_.entry, rank::kScript, strength::kDefault, false});
+void ProfileBuilder::claims_of_program() {
+  claims_.add(program_.claims);
+  if (program_.trains)
+    claims_.add({"task", "train", program_.script, rank::kScript, strength::kDefault, false});
+  else if (!program_.script.empty() && !program_.models.empty() && !claims_.has("task"))
+    claims_.add({"task", "infer", program_.script + " (nothing there trains)", rank::kScript,
+                 strength::kDefault, true});
 }
 
 ClaimBook ProfileBuilder::claims_for(const ModelMention* model, const PlanModel* planned,
@@ -105,7 +101,7 @@ ClaimBook ProfileBuilder::claims_for(const ModelMention* model, const PlanModel*
   ClaimBook book = claims_;
   book.add({"num_gpus", profile_.gpus, gpus_.source, rank::kUser, 10, false});
   if (model != nullptr) {
-    book.add({"model", model->name, source, of_rank, strength::kCommand, false});
+    book.add({"model", model->name, source, of_rank, 10, false});
     const bool in_table = find_card(model->name) != nullptr;
     if (model->params_b && !in_table) book.add({"params_b", *model->params_b, source, of_rank, 0, false});
   }
@@ -162,9 +158,12 @@ void ProfileBuilder::find_need() {
     consider(&m, nullptr, source, of_rank);
   }
   if (!need_)
-    for (const auto& m : scripts_.models) {
-      if (!profile_.model) profile_.model = m.value.name;
-      consider(&m.value, nullptr, m.source, rank::kScript);
+    for (const ProgramModel& m : program_.models) {
+      const auto known = model_of_id(m.value);
+      if (!known && find_card(m.value) == nullptr) continue;
+      const ModelMention mention = known.value_or(ModelMention{m.value, ModelKind::language, {}, {}, 0});
+      if (!profile_.model) profile_.model = mention.name;
+      consider(&mention, nullptr, m.source, rank::kScript);
     }
   if (!need_)
     for (const PlanModel& m : plan_.models) {
@@ -180,15 +179,20 @@ void ProfileBuilder::find_need() {
   }
   if (!need_) return;
   // Teacher and student, draft and target: the others lie beside the neediest in 16 bits.
+  const auto beside = [&](const std::string& name, std::optional<double> said_size) {
+    const ModelCard* card = find_card(name);
+    const double params = card != nullptr ? card->params_b : said_size.value_or(0);
+    if (name == need_->model || params <= 0) return;
+    for (Gibibytes* g : {&need_->memory.low, &need_->memory.likely, &need_->memory.safe})
+      g->value += 2 * params / 1.0737;
+    need_->memory.how += ", and " + clean_line(name, 60) + " beside it";
+  };
   if (need_->of_rank == rank::kUser && given.size() > 1 && speaks_of_pairs(to_lower(request_.task)))
-    for (const ModelMention& m : given) {
-      const ModelCard* card = find_card(m.name);
-      const double params = card != nullptr ? card->params_b : m.params_b.value_or(0);
-      if (m.name == need_->model || params <= 0) continue;
-      for (Gibibytes* g : {&need_->memory.low, &need_->memory.likely, &need_->memory.safe})
-        g->value += 2 * params;
-      need_->memory.how += ", and " + m.name + " beside it";
-    }
+    for (const ModelMention& m : given) beside(m.name, m.params_b);
+  if (need_->of_rank == rank::kScript)
+    for (const ProgramModel& m : program_.models)
+      if (!m.alternative && is_second_model(m.role))
+        if (const auto known = model_of_id(m.value)) beside(known->name, known->params_b);
   if (!need_->model.empty()) profile_.model = need_->model;
   profile_.params_b = need_->work.params_b;
   if (!need_->model.empty()) keep(witness("model", need_->model, need_->source, need_->of_rank));

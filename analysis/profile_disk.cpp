@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/amounts.h"
 #include "analysis/profile_builder.h"
 #include "core/text.h"
 
@@ -60,6 +61,8 @@ void ProfileBuilder::settle_disk() {
              data->rank == rank::kUser ? rank::kUser + 1 : data->rank);
   else if (said_.dataset_gb)
     add_data(*said_.dataset_gb, "user", rank::kUser + 1);
+  else if (program_.data_gb)
+    add_data(program_.data_gb->value, program_.data_gb->source, rank::kScript);
   else if (plan_.data_gb)
     add_data(plan_.data_gb->high, plan_.at(plan_.data_gb->line), rank::kPlan);
   else if (const auto known = known_dataset())
@@ -77,11 +80,13 @@ void ProfileBuilder::settle_disk() {
 }
 
 std::optional<KnownDataset> ProfileBuilder::known_dataset() const {
-  for (const auto& name :
-       {claims_.word("dataset"), said_.dataset,
-        scripts_.dataset ? std::optional(scripts_.dataset->value) : std::nullopt, plan_.dataset})
-    if (name)
-      if (const auto known = find_dataset(*name)) return known;
+  std::vector<std::string> names;
+  for (const auto& name : {claims_.word("dataset"), said_.dataset})
+    if (name) names.push_back(*name);
+  for (const auto& d : program_.datasets) names.push_back(d.value);
+  if (plan_.dataset) names.push_back(*plan_.dataset);
+  for (const std::string& name : names)
+    if (const auto known = find_dataset(plain(name))) return known;
   return std::nullopt;
 }
 

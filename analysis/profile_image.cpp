@@ -13,20 +13,29 @@ void ProfileBuilder::settle_image(const ProjectSettings& settings) {
     warn("image is not the name of an image and was ignored");
     wanted.reset();
   }
+  // What the project builds upon, where it brings CUDA along.
+  std::optional<std::string> from_docker;
+  if (program_.image && is_image_name(program_.image->value))
+    for (const char* word : {"pytorch", "cuda", "tensorflow", "jax", "vllm"})
+      if (program_.image->value.find(word) != std::string::npos) from_docker = program_.image->value;
   if (wanted)
     keep(user_says("image", *wanted));
   else if (settings.image)
     keep(witness("image", *settings.image, settings.source, rank::kUser + 1));
+  else if (from_docker)
+    keep(witness("image", *from_docker, program_.image->source, rank::kScript));
   else
     keep(witness("image", std::string(kDefaultImage), "default", rank::kDefault, true));
-  profile_.image_is_default = !wanted && !settings.image;
-  profile_.image = wanted ? *wanted : settings.image.value_or(std::string(kDefaultImage));
+  profile_.image_is_default = !wanted && !settings.image && !from_docker;
+  profile_.image = wanted           ? *wanted
+                   : settings.image ? *settings.image
+                                    : from_docker.value_or(std::string(kDefaultImage));
 
   const ImageNeeds image = read_image(profile_.image);
   // Nobody chose the default image, so newer cards may get a newer one, unless a pinned torch stands against
   // it.
   const bool newer_fits =
-      !scripts_.torch_pin || read_image("pytorch/pytorch:" + scripts_.torch_pin->value).max_compute_cap == 0;
+      !program_.torch_pin || read_image("pytorch/pytorch:" + program_.torch_pin->value).max_compute_cap == 0;
   if (profile_.image_is_default && newer_fits)
     profile_.newer_image = std::string(kNewerImage);
   else
@@ -35,16 +44,16 @@ void ProfileBuilder::settle_image(const ProjectSettings& settings) {
   profile_.max_compute_cap = image.max_compute_cap;
 
   std::optional<double> pinned;
-  if (scripts_.torch_pin) {
-    pinned = cuda_of_torch(scripts_.torch_pin->value);
+  if (program_.torch_pin) {
+    pinned = cuda_of_torch(program_.torch_pin->value);
     if (!pinned)
-      warn(scripts_.torch_pin->source + " pins torch " + scripts_.torch_pin->value +
+      warn(program_.torch_pin->source + " pins torch " + program_.torch_pin->value +
            ": its CUDA is not known");
-    const ImageNeeds wheel = read_image("pytorch/pytorch:" + scripts_.torch_pin->value);
+    const ImageNeeds wheel = read_image("pytorch/pytorch:" + program_.torch_pin->value);
     if (wheel.max_compute_cap > 0 &&
         (profile_.max_compute_cap == 0 || wheel.max_compute_cap < profile_.max_compute_cap)) {
       profile_.max_compute_cap = wheel.max_compute_cap;
-      warn(scripts_.torch_pin->source + " pins torch " + scripts_.torch_pin->value +
+      warn(program_.torch_pin->source + " pins torch " + program_.torch_pin->value +
            ", which cannot drive newer cards: they were left out");
     }
     profile_.min_compute_cap = std::max(profile_.min_compute_cap, wheel.min_compute_cap);
@@ -54,8 +63,8 @@ void ProfileBuilder::settle_image(const ProjectSettings& settings) {
   const auto flash = claims_.settle("flash");
   if (precision && precision->value == "fp8")
     need_capability(890, precision->source + " (fp8)", precision->rank);
-  else if (scripts_.needs_bf16)
-    need_capability(800, scripts_.bf16_source + " (bf16)", rank::kScript);
+  else if (program_.needs_bf16)
+    need_capability(800, program_.bf16_source + " (bf16)", rank::kScript);
   else if (said_.precision == Precision::bf16)
     need_capability(800, "user (bf16)", rank::kUser);
   else if (precision && precision->value == "bf16")
@@ -80,7 +89,7 @@ void ProfileBuilder::settle_cuda(const ImageNeeds& image, std::optional<double> 
   if (pinned && *pinned > image_cuda) {
     keep({"cuda",
           *pinned,
-          scripts_.torch_pin->source,
+          program_.torch_pin->source,
           rank::kScript,
           false,
           {"image: " + fixed(image_cuda, 1)},

@@ -81,7 +81,10 @@ void ProfileBuilder::settle_memory() {
 
   std::vector<Evidence> found;
   if (request_.vram_gib) found.push_back(user_says("vram_gib", *request_.vram_gib));
-  if (auto e = claims_.settle("vram_gib")) found.push_back(*std::move(e));
+  if (auto e = claims_.settle("vram_gib")) {
+    if (e->rank == rank::kMeasured) e->headroom = kMeasuredHeadroom;
+    found.push_back(*std::move(e));
+  }
   if (said_.vram_gib) found.push_back(user_says("vram_gib", *said_.vram_gib));
   if (plan_.measured_gib)
     found.push_back(witness("vram_gib", plan_.measured_gib->high,

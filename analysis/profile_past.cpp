@@ -24,7 +24,7 @@ const PastRun* ProfileBuilder::past_like_this(bool finished) const {
   const PastRun* newest = nullptr;
   for (const PastRun& run : request_.past_runs) {
     if (finished && (run.exit_code != 0 || !run.hours || run.hours->count() <= 0)) continue;
-    const bool same_script = scripts_.entry.empty() || run.script.empty() || run.script == scripts_.entry;
+    const bool same_script = program_.script.empty() || run.script.empty() || run.script == program_.script;
     if (!same_script) continue;
     if (newest == nullptr || run.ended > newest->ended) newest = &run;
   }
@@ -35,7 +35,7 @@ std::optional<Evidence> ProfileBuilder::past_memory() {
   // The most that any of the same script took: a variant may need as much again.
   const PastRun* most = nullptr;
   for (const PastRun& run : request_.past_runs) {
-    const bool same_script = scripts_.entry.empty() || run.script.empty() || run.script == scripts_.entry;
+    const bool same_script = program_.script.empty() || run.script.empty() || run.script == program_.script;
     if (!same_script) continue;
     if (run.oom && run.gpu_ram && need_ && need_->memory.safe.value < to_gibibytes(*run.gpu_ram).value) {
       const double more = to_gibibytes(*run.gpu_ram).value * 1.05;

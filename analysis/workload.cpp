@@ -121,6 +121,7 @@ void settle_shape(const ClaimBook& claims, Workload& w) {
   w.shape = fits ? w.card->shape : usual;
   if (!fits && w.card != nullptr && w.card->shape.vocab > 0) w.shape.vocab = w.card->shape.vocab;
   const auto take = [&](const char* name, double& into) {
+    if (w.card != nullptr && claims.rank_of(name) > claims.rank_of("model")) return;
     if (const auto v = claims.number(name)) into = *v;
   };
   double layers = w.shape.layers;
@@ -260,8 +261,12 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   const std::string said = plain(words);
   w.model = to_lower(claims.word("model").value_or(""));
   w.card = w.model.empty() ? nullptr : find_card(w.model);
-  w.params_b = claims.number("params_b").value_or(0);
-  if (w.params_b <= 0) w.params_b = params_of_shape(claims).value_or(0);
+  // What the code says of its own net holds for no other model that a better witness names.
+  const auto concerns_it = [&](const char* setting) {
+    return w.card == nullptr || claims.rank_of(setting) <= claims.rank_of("model");
+  };
+  if (concerns_it("params_b")) w.params_b = claims.number("params_b").value_or(0);
+  if (w.params_b <= 0 && concerns_it("layers")) w.params_b = params_of_shape(claims).value_or(0);
   if (w.params_b <= 0 && w.card != nullptr) w.params_b = w.card->params_b;
   if (w.params_b <= 0) return std::nullopt;
   if (w.card != nullptr && w.card->family != Family::diffusion && any_in(w.model, {"ddpm", "diffusion"}))
@@ -311,11 +316,9 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   w.fwd_gflops = claims.number("fwd_gflops").value_or(0);
 
   w.batch = read.number("batch", usual_batch(w));
-  const bool long_by_habit = w.params_b > 1 && w.trains();
   const double usual_seq = w.family == Family::encoder   ? 256
                            : w.family == Family::speech  ? 448
                            : w.family == Family::seq2seq ? 512
-                           : long_by_habit               ? 1536
                                                          : 1024;
   if (is_transformer(w.family) || w.family == Family::speech) w.seq = read.number("seq", usual_seq);
   // Nobody trains a large model on long batches without recomputing; small ones usually do.

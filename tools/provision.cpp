@@ -15,7 +15,7 @@ struct ProvisionArgs {
   std::string task;
   std::optional<double> hours, vram_gib, cuda, disk_gb, lease_hours, max_usd;
   std::optional<int> gpus;
-  std::optional<std::string> image, project;
+  std::optional<std::string> image, project, command;
   std::optional<json> facts;
   std::optional<double> min_reliability;
   std::vector<std::string> countries;
@@ -27,7 +27,14 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   auto project = workplace.project(a.project);
   if (!project) return fail(std::move(project).error());
   const ProjectSettings settings = read_project_settings(*project);
-  TaskRequest request{a.task, a.hours, a.vram_gib, a.gpus, a.disk_gb, a.image, a.cuda, {}, {}};
+  TaskRequest request{.task = a.task,
+                      .hours = a.hours,
+                      .vram_gib = a.vram_gib,
+                      .gpus = a.gpus,
+                      .disk_gb = a.disk_gb,
+                      .image = a.image,
+                      .cuda = a.cuda,
+                      .command = a.command.value_or("")};
   if (a.facts) request.facts = *a.facts;
   if (!request.image) request.image = settings.image;
   if (const auto known = workplace.open_known())  // what earlier jobs of this project measured
@@ -73,6 +80,9 @@ Tool provision_tool(Workplace& workplace) {
   auto args =
       ArgList<ProvisionArgs>{}
           .optional("task", &ProvisionArgs::task, "What the user wants to train or run, in their own words")
+          .optional("command", &ProvisionArgs::command,
+                    "The command that will run, when known; it decides which script and configuration count",
+                    {.max_length = 4'000})
           .optional("facts", &ProvisionArgs::facts, "What is already known of the task",
                     {.schema = facts_schema()})
           .optional("hours", &ProvisionArgs::hours, "Wall-clock hours, when the user knows them",
