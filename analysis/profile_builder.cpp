@@ -94,7 +94,8 @@ void ProfileBuilder::settle_gpus() {
 void ProfileBuilder::record_rest() {
   const auto runs = [&](const char* quantity, const std::string& what, const std::string& why) {
     if (!what.empty())
-      keep(witness(quantity, clean_line(what, 300), why, rank::kScript, why.starts_with("newest")));
+      keep(witness(quantity, clean_line(what, 300), why, rank::kScript,
+                   why.find("newest") != std::string::npos));
   };
   runs("command", program_.command, program_.command_at);
   runs("script", program_.script, program_.script_why);

@@ -49,9 +49,13 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   std::vector<std::string> warnings = profile.warnings;
   warnings.insert(warnings.end(), settings.warnings.begin(), settings.warnings.end());
   facts["warnings"] = warnings;
-  if (!a.offers)
+  if (!a.offers) {
+    std::string details = evidence_table(profile);
+    for (const std::string& unknown : profile.unknown) details += "- unknown: " + unknown + "\n";
+    for (const std::string& warning : warnings) details += "- warning: " + warning + "\n";
     return Envelope{
-        "profiled", "The task " + needs_line(profile) + ".", std::move(facts), evidence_table(profile), {}};
+        "profiled", "The task " + needs_line(profile) + ".", std::move(facts), std::move(details), {}};
+  }
 
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());

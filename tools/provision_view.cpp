@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analysis/evidence.h"
 #include "core/text.h"
 #include "tools/common.h"
 
@@ -115,19 +116,29 @@ Envelope nothing_fits(const QuoteResult& found, const TaskProfile& profile, cons
 
 }  // namespace
 
+std::string hours_words(const TaskProfile& p) {
+  if (!p.hours) return "hours unknown";
+  std::string words = "about " + hours(*p.hours) + " on ";
+  if (p.gpus > 1) words += std::to_string(p.gpus) + " x ";
+  words += p.reference_gpu;
+  const auto& range = p.hours_range;
+  if (range && range->high > range->likely * 1.4)
+    words += " (computed: " + hours(range->low) + " to " + hours(range->high) + ")";
+  return words;
+}
+
 std::string needs_line(const TaskProfile& p) {
   return text("needs ", p.gpus, p.gpus == 1 ? " GPU" : " GPUs", " with ", fixed(p.vram.value, 1),
-              " GB each, ",
-              p.hours ? "about " + hours(*p.hours) + " on " + p.reference_gpu : std::string("hours unknown"),
-              ", ", fixed(p.disk.value, 0), " GB disk, CUDA ", fixed(p.min_cuda, 1), ", image ", p.image);
+              " GB each, ", hours_words(p), ", ", fixed(p.disk.value, 0), " GB disk, CUDA ",
+              fixed(p.min_cuda, 1), ", image ", p.image);
 }
 
 std::string evidence_table(const TaskProfile& p) {
   std::vector<std::vector<std::string>> rows;
   for (const Evidence& e : p.evidence)
-    rows.push_back({e.quantity, e.value.is_string() ? e.value.get<std::string>() : dump(e.value), e.source,
-                    e.guess ? "guess" : "", join(e.overruled, "; ")});
-  return table({"quantity", "value", "from", "", "overruled"}, rows);
+    rows.push_back({e.quantity, shown(e) + (e.headroom != 1 ? " (x " + fixed(e.headroom, 2) + ")" : ""),
+                    e.source, std::to_string(e.rank), e.guess ? "guess" : "", join(e.overruled, "; ")});
+  return table({"quantity", "value", "from", "rank", "", "overruled"}, rows);
 }
 
 Envelope show_options(const QuoteResult& found, const TaskProfile& profile, const std::optional<Usd>& budget,
