@@ -8,7 +8,8 @@ namespace vastgpu {
 
 struct KnownDataset {
   std::string_view name;
-  double disk_gb;  ///< raw and unpacked together, as both exist for a while
+  double disk_gb;      ///< raw and unpacked together, as both exist for a while
+  double samples = 0;  ///< of its training part, as published; 0 where that depends on how it is cut
 };
 
 /// The largest known dataset named in a text that went through `plain`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analysis/pattern.h"
 #include "analysis/profile_builder.h"
 #include "analysis/sentence_claims.h"
 #include "core/text.h"
@@ -36,9 +37,8 @@ std::string method_word(Method m) {
 
 void ProfileBuilder::collect_claims() {
   if (request_.facts.is_object()) {
-    std::size_t taken = 0;
     for (const auto& [name, value] : request_.facts.items())
-      if (!value.is_null() && ++taken <= 200) claims_.add({name, value, kUser, rank::kUser, 9, false});
+      if (!value.is_null()) claims_.add({name, value, kUser, rank::kUser, 9, false});
   } else if (!request_.facts.is_null()) {
     warn("facts is not an object and was ignored");
   }
@@ -48,6 +48,14 @@ void ProfileBuilder::collect_claims() {
   if (said_.card) claims_.add({"gpu", said_.card->name, kUser, rank::kUser, 0, false});
   if (said_.params_b) claims_.add({"params_b", *said_.params_b, kUser, rank::kUser, 0, false});
   claims_of_scripts();
+  // How often is said, how many is known of a public dataset.
+  if (said_by_user({"epochs"}) && !claims_.has("samples") && !claims_.has("steps") && !claims_.has("tokens"))
+    if (const auto known = known_dataset(); known && known->samples > 0)
+      claims_.add({"samples", known->samples, "size of " + std::string(known->name), rank::kRule, 0, true});
+  static const Pattern kNoGpu(
+      R"(\bcpu[- ]only\b|\bno gpus?(?: is| are)? (?:needed|required)\b|只用 ?cpu|不需要 ?gpu)");
+  if (kNoGpu.in(clean_line(request_.task, 4'000)))
+    warn("the task says that it runs on the CPU: it may need no GPU at all");
 }
 
 void ProfileBuilder::claims_of_scripts() {
@@ -163,6 +171,13 @@ void ProfileBuilder::find_need() {
   if (!need_->model.empty()) profile_.model = need_->model;
   profile_.params_b = need_->work.params_b;
   if (!need_->model.empty()) keep(witness("model", need_->model, need_->source, need_->of_rank));
+}
+
+bool ProfileBuilder::said_by_user(std::initializer_list<const char*> settings) const {
+  return std::ranges::any_of(settings, [&](const char* name) {
+    const auto e = claims_.settle(name);
+    return e && e->rank == rank::kUser;
+  });
 }
 
 void ProfileBuilder::record_settings() {
