@@ -128,8 +128,9 @@ WorkAmount speech_work(const Workload& w, int gpus) {
   const bool whisper = w.model.find("whisper") != std::string::npos;
   const double frames = whisper ? 1500 : 750;
   std::optional<double> samples;
-  if (w.steps && w.assumes("batch") &&
-      !w.samples) {  // recipes fill a step with about an hour and a half of sound
+  const bool self_supervised = !whisper && w.params_b >= 0.05 && w.method == "full";
+  // Their recipes fill a step with about an hour and a half of sound.
+  if (self_supervised && w.steps && w.assumes("batch") && !w.samples) {
     a.steps = *w.steps;
     a.assumed.emplace_back("batch");
     samples = *w.steps * 270'000 / frames;

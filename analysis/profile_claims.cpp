@@ -98,7 +98,9 @@ ClaimBook ProfileBuilder::claims_for(const ModelMention* model, const PlanModel*
   // Whether it trains: with a plan yes; with a bare name of a language model it is only run.
   if (!book.has("task")) {
     const bool large = model == nullptr || model->kind == ModelKind::language;
-    const bool trains = said_.training || !plan_.source.empty() || !large || request_.facts.is_object();
+    const bool read_in_bulk = book.number("tokens").value_or(0) >= 1e8 || book.has("steps");
+    const bool trains =
+        said_.training || !plan_.source.empty() || !large || request_.facts.is_object() || read_in_bulk;
     book.add({"task", trains ? "train" : "infer", "default", rank::kDefault, 0, true});
   }
   return book;
@@ -120,7 +122,7 @@ void ProfileBuilder::consider(const ModelMention* model, const PlanModel* planne
     return std::ranges::any_of(names, [&](const char* n) { return book.has(n); });
   };
   need.by_rule = !spoken({"batch", "seq", "res", "bits", "precision"}) ||
-                 (text_model && work->trains() && !book.has("method"));
+                 (text_model && work->task == "train" && !book.has("method"));
   need.work = *std::move(work);
   if (!need_ || need_->memory.likely < need.memory.likely) need_ = std::move(need);
 }

@@ -104,7 +104,7 @@ void read_length(Sentence& s) {
       const double value = context_of(m[1], m[2]);
       const std::string_view before = std::string_view(s.text()).substr(0, m.at);
       static const Pattern kOther(
-          R"((?:vocab\w*(?: size)?(?: of)?|(?:answers|responses|completions) of|generat\w+(?: up to)?|new|output|(?:train\w*|corpus) (?:on|of|over))\s*$)");
+          R"((?:vocab\w*(?: size)?(?: of)?|(?:avg|average|mean)\w*(?: of| length| len)?|(?:answers|responses|completions) of|generat\w+(?: up to)?|new|output|(?:train\w*|corpus) (?:on|of|over))\s*$)");
       if (value < 16 || value > 2e7 || kOther.in(before.substr(before.size() > 40 ? before.size() - 40 : 0)))
         continue;
       s.say("seq", value);
@@ -112,6 +112,9 @@ void read_length(Sentence& s) {
     }
   static const Pattern kNew(
       R"((?:\bgenerat\w+(?: up to)?|\b(?:answers|responses|completions) of) ([\d,]+)[- ]tokens?\b|([\d,]+) (?:new|output|generated) tokens?\b|\bmax[-_ ]new[-_ ]tokens\s*(?:of|=|:)?\s*([\d,]+))");
+  static const Pattern kMean(
+      R"(\b(?:avg\.?|average|mean)(?: (?:of|length|len))* ([\d,]+)[- ]tokens?\b|([\d,]+) tokens (?:on average|each on average))");
+  if (const auto m = kMean.find(s.text())) s.say("avg_tokens", scaled((*m)[1] + (*m)[2], ""));
   if (const auto m = kNew.find(s.text())) s.say("new_tokens", scaled((*m)[1] + (*m)[2] + (*m)[3], ""));
 }
 
@@ -132,7 +135,7 @@ void read_amount(Sentence& s) {
       R"((?<![\w.])([\d,]+(?:\.\d+)?)\s?(k|m)?[- ](?:training )?step (?:run|training|schedule))");
   static const Pattern kStepsChinese(R"(([\d,]+)\s*(k|万)?\s*步)");
   static const Pattern kSamples(
-      R"((?<![\w.])(?<!batch of )(?<!batches of )(?<!batch size )(?<!x )([\d,]+(?:\.\d+)?)\s?(k|m|million|thousand)?(?:\s(?:(?!px\b|pixels?\b|p\b|gi?b\b|tb\b|hours?\b|min\b|gpus?\b|x\b|resolution\b|class(?:es)?\b|per\b|frames?\b|tokens?\b|steps?\b|epochs?\b|of\b|and\b|in\b|on\b)[\w-]+ ){0,2}|[\s-]?)(?:samples|examples|images|pictures|photos|pairs|prompts|sentences|clips|utterances|documents|questions|problems|rows|records|logs|conversations|dialogues|chats|messages|reviews|tweets|emails|articles|videos|scans|instructions|answers|responses|completions|queries|requests|molecules|proteins)\b(?! (?:per|each|an?) |/))");
+      R"((?<![\w.])(?<!batch of )(?<!batches of )(?<!batch size )(?<!x )([\d,]+(?:\.\d+)?)\s?(k|m|million|thousand)?(?:\s(?:(?!px\b|pixels?\b|p\b|gi?b\b|tb\b|hours?\b|min\b|gpus?\b|x\b|resolution\b|class(?:es)?\b|per\b|frames?\b|tokens?\b|steps?\b|epochs?\b|of\b|and\b|in\b|on\b)[\w&/'-]+ ){0,2}|[\s-]?)(?:samples|examples|images|pictures|pics|photos|screenshots|pairs|prompts|sentences|clips|utterances|documents|questions|problems|rows|records|logs|conversations|dialogues|chats|messages|reviews|tweets|emails|articles|videos|scans|instructions|answers|responses|completions|queries|requests|molecules|proteins)\b(?! (?:per|each|an?) |/))");
   static const Pattern kInstances(
       R"((?<![\w.])([\d,]+(?:\.\d+)?)\s?(k|m|million|thousand)\s?(?:training )?instances\b)");
   static const Pattern kSamplesChinese(
@@ -265,7 +268,7 @@ void read_kind(Sentence& s) {
   static const Pattern kPrefix(R"(\b(?:prefix|prompt|p)[- ]tuning\b|\btextual inversion\b)");
   static const Pattern kHead(R"(\b(?:linear prob\w+|frozen backbone|head only)\b)");
   static const Pattern kFull(
-      R"(\bfull[- ](?:parameter[- ])?(?:fine-?tun\w+|sft|training|tuning)\b|\bfull-parameter\b|全参|\bfft\b|\bfrom scratch\b)");
+      R"(\bfull[- ](?:parameter[- ])?(?:fine-?tun\w+|sft|training|tuning)\b|\bfull[- ]parameters?\b|全参|全量(?:参数)?(?:微调|训练)|\bfft\b|\bfrom scratch\b)");
   s.word("method", kDora, "dora");
   s.word("method", kQlora, "qlora");
   s.word("method", kLora, "lora");
@@ -278,13 +281,13 @@ void read_kind(Sentence& s) {
   static const Pattern kPretrain(
       R"(\bpre-?train(?:ing)?\b(?! ?(?:model|checkpoint|weights|ed))|预训练(?!的|模型|权重|好|过))");
   static const Pattern kTrain(
-      R"((?<!pre)(?<!pre-)(?<!pre )\b(?:re-?)?train(?:ing|s)?\b(?! (?:data|set|split|images|samples)\b)|\bfine-?tun(?:e|es|ing)\b|\bsft\b|\bepochs?\b|\bdreambooth\b|(?<!预)训练(?!好|过|集)|微调(?!好|过|后)|\bdpo\b|\bgrpo\b|\bppo\b|\borpo\b|\bkto\b)");
+      R"((?<!pre)(?<!pre-)(?<!pre )\b(?:re-?)?train(?:ing|s)?\b(?! (?:data|set|split|images|samples)\b)|\bfine-?tun(?:e|es|ing)\b|\bsft\b|\bdistill?(?:ation|ing)\b|\bepochs?\b|\bdreambooth\b|(?<!预)训练(?!好|过|集)|微调(?!好|过|后)|\bdpo\b|\bgrpo\b|\bppo\b|\borpo\b|\bkto\b)");
   static const Pattern kRun(
       R"(\binfer\w*\b|\bserv(?:e|es|ing)\b|\btranscri\w+|\bdecod(?:e|ing)\b|\bdeploy\w*|推理|部署)");
   static const Pattern kAdapted(
       R"(\b(?:q?-?lora|dora)\b|(?<!pre-)(?<!pre )\btrained (?:on|for|with|from)\b|\bfine-?tuned (?:on|for|with)\b)");
   static const Pattern kMayRun(
-      R"(\bgenerat(?:e|es|ion|ing)\b|\bchat\b(?! (?:logs?|data|messages|history|templates?))|\bevaluat\w+|\bbenchmark\w*|\btext-to-(?:video|image)\b|\bprompts?\b|生成|评测)");
+      R"(\bgenerat(?:e|es|ion|ing)\b|\bchat\b(?! (?:logs?|data|messages|history|templates?))|\bevaluat\w+|\bbenchmark\w*|\b(?:get|compute|extract)\w* (?:embeddings|features)\b|\bembed\b|\btext-to-(?:video|image)\b|\bprompts?\b|生成|评测)");
   static const Pattern kTrained(R"(\b(?:re-?)?trained\b|\bfine-?tuned\b)");
   const auto task = [&](const Pattern& said, const char* value) { s.word("task", said, value); };
   task(kPretrain, "pretrain");

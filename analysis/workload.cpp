@@ -193,7 +193,7 @@ void settle_bits(const ClaimBook& claims, Workload& w) {
     const bool frozen_base = w.method == "lora" || w.method == "dora" || w.method == "prefix";
     const bool by_cnn = w.family == Family::vision || w.family == Family::detection ||
                         w.family == Family::segmentation || w.family == Family::other;
-    w.bits = frozen_base ? "16" : by_cnn ? "32" : "16mixed";
+    w.bits = frozen_base ? "16" : by_cnn && w.model.find("yolo") == std::string::npos ? "32" : "16mixed";
     w.assumed.emplace_back("bits");
   }
   if (w.method == "lora" && (w.bits == "4" || w.bits == "8")) w.method = "qlora";
@@ -235,7 +235,7 @@ Resolution usual_resolution(const Workload& w, const std::string& words) {
   if (w.family == Family::detection)
     return w.model.find("yolo") != std::string::npos ? Resolution{640, 640, 1} : Resolution{1333, 800, 1};
   if (w.family == Family::segmentation) return {512, 512, 1};
-  const double side = w.card != nullptr && w.card->img_size > 0 ? w.card->img_size : 224;
+  const double side = w.card != nullptr ? std::max(224.0, w.card->img_size) : 224;  // some were timed smaller
   return {side, side, 1};
 }
 
@@ -306,8 +306,7 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   settle_shape(claims, w);
 
   w.task = read.word("task", "train");
-  w.method = read.word("method", "full");
-  if (w.task == "pretrain") w.method = "full";
+  w.method = w.task == "pretrain" ? "full" : read.word("method", "full");
   settle_bits(claims, w);
   w.opt = read.word("opt", "adamw");
   w.shard = claims.word("shard").value_or("none");

@@ -94,6 +94,8 @@ TEST_CASE("how much work") {
          {"1000 步", {{"steps", 1000.0}}},
          {"with 5 random seeds", {{"runs", 5}}},
          {"3 个随机种子", {{"runs", 3}}},
+         {"12k Q&A pairs (avg 350 tokens)", {{"avg_tokens", 350.0}, {"samples", 12'000.0}}},
+         {"5,000 screenshots", {{"samples", 5000.0}}},
          {"answers of 512 tokens", {{"new_tokens", 512}}},
          {"generate 100k answers", {{"samples", 100'000.0}, {"task", "infer"}}},
          {"10 亿 token", {{"tokens", 1e9}}}});
@@ -159,6 +161,8 @@ TEST_CASE("ranks of adapters, and what only looks like one") {
          {"mask rcnn R101", kNothing},
          {"resnet50", kNothing},
          {"full fine-tuning instead of LoRA", {{"method", "full"}, {"task", "train"}}},
+         {"full parameter, bf16", {{"method", "full"}, {"precision", "bf16"}}},
+         {"全量微调", {{"method", "full"}, {"task", "train"}}},
          {"全参微调", {{"method", "full"}, {"task", "train"}}},
          {"linear probing", {{"method", "head"}}}});
 }
@@ -180,6 +184,9 @@ TEST_CASE("what will be done, and what was done before") {
   CHECK(task("预训练 1B 模型") == "pretrain");
   CHECK(task("加载预训练模型做推理") == "infer");
   CHECK(task("微调 Qwen") == "train");
+  CHECK(task("distillation into a small student") == "train");
+  CHECK(task("distilbert sentiment") == "unsaid");
+  CHECK(task("embed my documents") == "infer");
   CHECK(task("hello") == "unsaid");
 }
 
