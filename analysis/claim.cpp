@@ -9,6 +9,11 @@ namespace vastgpu {
 namespace {
 constexpr std::size_t kMaxClaims = 40;  // of one setting: more witnesses make nothing clearer
 constexpr std::size_t kMaxWarnings = 20;
+
+/// Whether `a` counts for less than `b`.
+bool weaker(const Claim& a, const Claim& b) {
+  return a.rank != b.rank ? a.rank > b.rank : a.strength < b.strength;
+}
 }  // namespace
 
 void ClaimBook::add(Claim claim) {
@@ -17,14 +22,23 @@ void ClaimBook::add(Claim claim) {
       warnings.push_back(std::move(what));
   };
   const Setting* setting = find_setting(claim.setting);
-  if (setting == nullptr)
-    return warn(claim.source + ": " + clean_line(claim.setting, 40) + " is no known setting and was ignored");
+  if (setting == nullptr) {
+    if (warnings.size() >= kMaxWarnings) return;  // and the nearest name costs time
+    const std::string nearest = nearest_setting(claim.setting);
+    return warn(claim.source + ": " + clean_line(claim.setting, 40) + " is no known setting and was ignored" +
+                (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+  }
   auto value = canonical_value(*setting, claim.value);
   if (!value) return warn(claim.source + ": " + value.error().what + "; ignored");
   claim.setting = setting->name;
   claim.value = *std::move(value);
   std::vector<Claim>& known = claims_[claim.setting];
-  if (known.size() < kMaxClaims) known.push_back(std::move(claim));
+  if (known.size() < kMaxClaims) {
+    known.push_back(std::move(claim));
+  } else if (const auto weakest = std::ranges::min_element(known, weaker); weaker(*weakest, claim)) {
+    known.erase(weakest);  // a late word of the user must not be lost behind a crowd of scripts
+    known.push_back(std::move(claim));
+  }
 }
 
 void ClaimBook::add(std::vector<Claim> claims) {
@@ -36,8 +50,7 @@ const Claim* ClaimBook::best(std::string_view setting) const {
   if (found == claims_.end()) return nullptr;
   const Claim* best = nullptr;
   for (const Claim& c : found->second)
-    if (best == nullptr || c.rank < best->rank || (c.rank == best->rank && c.strength > best->strength))
-      best = &c;
+    if (best == nullptr || weaker(*best, c)) best = &c;
   return best;
 }
 

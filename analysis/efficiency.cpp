@@ -84,9 +84,9 @@ Shares shares_for(const Workload& w) {
       if (has(w, "yolo")) return {.10, .10, .10, .08, .12, .05};
       return kConvolution;
     case Family::vision:
-      if (has(w, "efficientnet") || has(w, "mobilenet") || has(w, "convnext")) return kDepthwise;
+      if (has(w, "efficientnet") || has(w, "mobilenet")) return kDepthwise;
       if (has(w, "vit") || has(w, "deit") || has(w, "dino") || has(w, "mae") || has(w, "swin") ||
-          has(w, "beit"))
+          has(w, "beit") || has(w, "convnext"))  // of which most is matrix products too
         return kVisionTransformer;
       return kConvolution;
     case Family::segmentation:

@@ -23,7 +23,7 @@ double per_token(const Workload& w) {
 double transformer(const Workload& w, double tokens, double layers) {
   const double all = 1.15 * tokens * layers * per_token(w) / 1e9;
   if (!w.gc) return all;
-  return tokens * layers * w.shape.hidden * 2 / 1e9 + 1.5 * all / std::max(1.0, layers);
+  return std::min(all, tokens * layers * w.shape.hidden * 2 / 1e9 + 1.5 * all / std::max(1.0, layers));
 }
 
 double area(const Workload& w, double of_side) { return w.res.pixels() / (of_side * of_side); }
@@ -42,7 +42,7 @@ Activations language_activations(const Workload& w) {
     a.saved += 0.3 * w.card->vision_params_b;
   // 16-bit logits, their fp32 copy and the gradients of both; fused losses never hold them whole, and
   // trainers that pack samples usually compute the loss in chunks.
-  const double bytes = w.liger ? 1 : w.packed ? 5 : w.flash ? 11 : 10;
+  const double bytes = w.liger ? 1 : w.packed ? 5 : 10;
   if (w.family != Family::encoder) a.logits = bytes * tokens * w.shape.vocab / 1e9;
   if (w.shard == "tp") a.logits /= w.gpus;
   return a;
@@ -97,6 +97,10 @@ Activations diffusion_activations(const Workload& w) {
   Activations a;
   const double wide = w.bits == "32" ? 1.7 : 1;
   const double open = w.gc ? 1 : 4;  // recomputing keeps about a quarter
+  // Transformers: a picture of 512 x 512 leaves as much as in a UNet at least.
+  const double picture = w.batch *
+                         std::max(w.params_b < 3 ? 0 : 1.25, 2.2 * std::pow(w.params_b / 11.9, 2.0 / 3)) *
+                         area(w, 512);
   if (w.res.frames > 1) {
     const double latents = (w.res.frames + 3) / 4 * w.res.pixels() / 256;
     a.saved = w.batch * 12 * std::pow(w.params_b / 5.57, 0.6) * latents / 17'550 * wide * open;
@@ -105,7 +109,7 @@ Activations diffusion_activations(const Workload& w) {
     const double size = w.card != nullptr || w.params_b > 0.3 ? 1 : std::sqrt(w.params_b / 0.86);
     a.saved = w.batch * 1.25 * size * area(w, 512) * wide * open;  // convolutional UNets: 5 GB open at 512
   } else {
-    a.saved = w.batch * 2.2 * std::pow(w.params_b / 11.9, 2.0 / 3) * area(w, 512) * wide * open;
+    a.saved = picture * wide * open;
   }
   return a;
 }

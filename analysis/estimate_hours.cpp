@@ -39,7 +39,9 @@ double samples_per_step(const Workload& w, int gpus) {
 
 /// How many samples pass through in all; nullopt with `missing` when nobody says.
 std::optional<double> samples_seen(const Workload& w, int gpus, WorkAmount& a) {
-  if (w.samples) {
+  // Text is read once or a few times; how often pictures are seen nobody can tell from their number.
+  const bool few_passes = reads_text(w) || w.family == Family::speech;
+  if (w.samples && (w.epochs || (few_passes && !w.steps))) {
     if (!w.epochs) a.assumed.emplace_back("epochs");
     if (!w.assumes("batch") || w.global_batch)
       a.steps = *w.samples * w.epochs.value_or(1) / std::max(1.0, samples_per_step(w, gpus));
@@ -50,12 +52,12 @@ std::optional<double> samples_seen(const Workload& w, int gpus, WorkAmount& a) {
     a.steps = *w.steps;
     return *w.steps * samples_per_step(w, gpus);
   }
-  a.missing = w.epochs ? "samples" : "steps";
+  a.missing = w.samples ? "epochs" : w.epochs ? "samples" : "steps";
   return std::nullopt;
 }
 
 double text_flop(const Workload& w, double tokens) {
-  const double per_parameter = w.method == "full" ? 6 : 4;
+  const double per_parameter = w.method == "full" ? 6 : w.method == "head" ? 2 : 4;
   const double attention =
       (w.method == "full" ? 12 : 8) * w.shape.layers * w.shape.hidden * std::min(w.seq, 131'072.0);
   double flop = (per_parameter * w.active_params_b * 1e9 + attention * 0.5) * tokens;
@@ -107,7 +109,8 @@ double picture_gflops(const Workload& w) {
 WorkAmount picture_work(const Workload& w, int gpus) {
   WorkAmount a;
   const auto samples = samples_seen(w, gpus, a);
-  if (samples) a.flop = 3 * picture_gflops(w) * 1e9 * *samples * w.views * w.res.frames;
+  if (samples)
+    a.flop = (w.method == "head" ? 1 : 3) * picture_gflops(w) * 1e9 * *samples * w.views * w.res.frames;
   return a;
 }
 
@@ -129,8 +132,9 @@ WorkAmount speech_work(const Workload& w, int gpus) {
   const bool whisper = w.model.find("whisper") != std::string::npos;
   const double frames = whisper ? 1500 : 750;
   std::optional<double> samples;
-  if (w.steps && w.assumes("batch") &&
-      !w.samples) {  // recipes fill a step with about an hour and a half of sound
+  const bool self_supervised = !whisper && w.params_b >= 0.05 && w.method == "full";
+  // Their recipes fill a step with about an hour and a half of sound.
+  if (self_supervised && w.steps && w.assumes("batch") && !w.samples) {
     a.steps = *w.steps;
     a.assumed.emplace_back("batch");
     samples = *w.steps * 270'000 / frames;

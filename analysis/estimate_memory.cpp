@@ -16,7 +16,9 @@ constexpr double kFragments = 1.06;
 constexpr double kContext = 0.8;
 constexpr double kNccl = 0.4;
 
-Activations activations_of(const Workload& w) {
+constexpr double kForwardOnly = 0.1;  // of what a backward pass needs: a layer or two at a time
+
+Activations open_activations(const Workload& w) {
   switch (w.family) {
     case Family::language:
     case Family::encoder:
@@ -35,6 +37,12 @@ Activations activations_of(const Workload& w) {
       break;
   }
   return {.saved = std::clamp(30 * w.params_b, 0.3, 4.0), .logits = 0};
+}
+
+Activations activations_of(const Workload& w) {
+  Activations a = open_activations(w);
+  if (w.method == "head") a.saved *= kForwardOnly;  // nothing flows back through the frozen network
+  return a;
 }
 
 std::string describe(const Workload& w) {
@@ -95,6 +103,7 @@ Sum sum_of(const Workload& w) {
     part("activations", a.saved);
     part("logits", a.logits);
     part("gathered", states.gathers);
+    part("rollout engine", rollout_engine(w));
   } else {
     const Inference i = inference_of(w);
     part("weights", i.weights);

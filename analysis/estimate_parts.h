@@ -23,6 +23,9 @@ Activations speech_activations(const Workload& w);
 /// Text encoders and VAE that stay on the GPU while a diffusion model trains.
 double frozen_companions(const Workload& w);
 
+/// A server that generates while the same GPUs train: a copy of the weights and a small cache.
+double rollout_engine(const Workload& w);
+
 /// Peak of inference, everything included, before the context.
 struct Inference {
   double weights = 0, cache = 0, working = 0;

@@ -63,7 +63,7 @@ States states_of(const Workload& w) {
   States s;
   s.weights = base_gb(w);
   if (trains_all(w)) {
-    const bool wide = w.bits != "16";
+    const bool wide = w.bits == "32" || w.bits == "16mixed";
     s.gradients = (wide ? 4 : 2) * p;
     s.optimizer = state_bytes(w.opt, wide) * p;
     if (w.bits == "16mixed") {
@@ -80,7 +80,7 @@ States states_of(const Workload& w) {
       if (w.opt == "adamw8bit") s.optimizer = 0.3 * p;  // paged to the host
     }
   } else if (w.method == "head") {
-    s.extras = 0.05;
+    s.extras = std::min(0.05, 2 * p);
   } else {
     s.extras = adapter_gb(w);
   }
@@ -91,12 +91,16 @@ States states_of(const Workload& w) {
   if (w.rl == "ppo") s.weights += (trains_all(w) ? 3 : 1) * 2 * p;
 
   // Quantised matrices are unpacked to 16 bits, two at a time, wherever they are used.
-  if (w.bits == "4" || w.bits == "8") s.extras += 2 * 2 * w.shape.hidden * w.shape.ffn / 1e9 + 0.3;
+  // Of a small model that is no more than what quantising saves.
+  if (w.bits == "4" || w.bits == "8")
+    s.extras += std::min(2 * 2 * w.shape.hidden * w.shape.ffn / 1e9 + 0.3, std::max(0.0, 2 * p - base_gb(w)));
 
   const double n = w.gpus;
   const double layer = w.shape.layers > 0 ? p / w.shape.layers : p / 30;
   if (n > 1 && (w.shard == "zero3" || w.shard == "fsdp")) {
-    s.gathers = 2 * bytes_of(w.bits) * layer + (w.shard == "zero3" ? 1.5 : 0.5);
+    // Two layers and the buckets; never more than the whole model.
+    s.gathers =
+        std::min(2 * bytes_of(w.bits) * layer + (w.shard == "zero3" ? 1.5 : 0.5), bytes_of(w.bits) * p);
     s.weights /= n;
     s.gradients /= n;
     s.optimizer /= n;
@@ -119,6 +123,16 @@ States states_of(const Workload& w) {
   }
   s.weights = std::max(0.1 * s.weights, s.weights - 0.4 * w.blocks_to_swap);
   return s;
+}
+
+double rollout_engine(const Workload& w) {
+  const bool serves =
+      w.engine.find("vllm") != std::string::npos || w.engine.find("sglang") != std::string::npos;
+  if (!serves || (w.rl != "grpo" && w.rl != "ppo")) return 0;
+  constexpr double kOneGpu = 40;  // a larger copy is spread, a smaller one lies whole on every GPU
+  constexpr double kCache = 2;
+  const double copy = (w.bits == "4" || w.bits == "8" ? bytes_of(w.bits) : 2) * w.params_b;
+  return std::min(copy, std::max(copy / w.gpus, kOneGpu)) + kCache;
 }
 
 double frozen_companions(const Workload& w) {

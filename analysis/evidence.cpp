@@ -47,7 +47,8 @@ Evidence user_says(std::string quantity, json value) {
 std::string shown(const Evidence& e) {
   if (e.value.is_string()) return e.value.get<std::string>();
   const json value = rounded(e.value);
-  return dump(value.is_number_float() && value.get<double>() == std::floor(value.get<double>())
+  return dump(value.is_number_float() && value.get<double>() == std::floor(value.get<double>()) &&
+                      std::abs(value.get<double>()) < 1e15
                   ? json(static_cast<long long>(value.get<double>()))
                   : value) +
          unit_of(e.quantity);
@@ -64,12 +65,8 @@ std::optional<Evidence> settle(std::vector<Evidence> candidates) {
 }
 
 void to_json(json& j, const Evidence& e) {
-  j = {{"quantity", e.quantity},
-       {"value", rounded(e.value)},
-       {"source", e.source},
-       {"rank", e.rank},
-       {"guess", e.guess},
-       {"overruled", e.overruled}};
+  j = {{"quantity", e.quantity}, {"value", rounded(e.value)}, {"source", e.source},
+       {"rank", e.rank},         {"guess", e.guess},          {"overruled", e.overruled}};
   if (e.headroom != 1) j["headroom"] = rounded(e.headroom);
 }
 

@@ -83,6 +83,8 @@ std::vector<Entry> load() {
     c.activations_m = number("fwd_activations_m_per_sample");
     c.samples_per_s = number("train_samples_per_sec_rtx3090_amp");
     c.checkpoint_gb = number("ckpt_gb_16bit");
+    c.published_bits = static_cast<int>(number("published_bits"));
+    if (c.published_bits > 0) c.checkpoint_gb *= 1.05 * c.published_bits / 16;  // with their scales
     complete(c);
     for (const std::string& p :
          read_field<std::vector<std::string>>(row, "patterns").value_or(std::vector<std::string>{}))

@@ -44,7 +44,8 @@ struct ModelCard {
   double fwd_gflops = 0;     ///< of one sample, 2 per multiply-add
   double activations_m = 0;  ///< millions of saved values of one sample
   double samples_per_s = 0;  ///< training with AMP on one RTX 3090
-  double checkpoint_gb = 0;  ///< 16-bit weights of all that is downloaded
+  int published_bits = 0;    ///< of its weights, where that is not 16
+  double checkpoint_gb = 0;  ///< weights of all that is downloaded, as published
 };
 
 /// The card that a name stands for, e.g. "meta-llama/Llama-2-7b-chat-hf" or "ResNet 50"; nullptr when none.

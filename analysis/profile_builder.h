@@ -3,6 +3,7 @@
 // Used by `analyse` only. One thread at a time.
 
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +53,7 @@ class ProfileBuilder {
                        int of_rank) const;
   void consider(const ModelMention* model, const PlanModel* planned, const std::string& source, int of_rank);
   void find_need();
+  bool said_by_user(std::initializer_list<const char*> settings) const;
   void record_settings();
 
   void settle_gpus();
@@ -63,8 +65,12 @@ class ProfileBuilder {
   // profile_past.cpp: what earlier jobs of this project measured
   std::optional<Evidence> past_memory();
   std::optional<Evidence> past_hours();
-  /// The newest job that ran what this task runs; nullptr when none did.
-  const PastRun* past_like_this(bool finished) const;
+  /// After an out-of-memory death: more than that card has, unless the user says how much.
+  void ask_above_dead_cards(const Evidence& chosen);
+  /// False only where both sides name a script and the names differ.
+  bool ran_this(const PastRun& run) const;
+  /// The newest job that ran this to its end; nullptr when none did.
+  const PastRun* newest_finished() const;
   // profile_hours.cpp
   std::vector<Evidence> plan_hours();
   std::optional<Evidence> computed_hours();

@@ -4,6 +4,7 @@
 
 #include "analysis/amounts.h"
 #include "analysis/dataset_counts.h"
+#include "analysis/pattern.h"
 #include "analysis/profile_builder.h"
 #include "analysis/sentence_claims.h"
 #include "core/text.h"
@@ -45,9 +46,8 @@ std::string method_word(Method m) {
 
 void ProfileBuilder::collect_claims() {
   if (request_.facts.is_object()) {
-    std::size_t taken = 0;
     for (const auto& [name, value] : request_.facts.items())
-      if (!value.is_null() && ++taken <= 200) claims_.add({name, value, kUser, rank::kUser, 9, false});
+      if (!value.is_null()) claims_.add({name, value, kUser, rank::kUser, 9, false});
   } else if (!request_.facts.is_null()) {
     warn("facts is not an object and was ignored");
   }
@@ -58,6 +58,10 @@ void ProfileBuilder::collect_claims() {
   if (said_.params_b) claims_.add({"params_b", *said_.params_b, kUser, rank::kUser, 0, false});
   claims_of_program();
   claims_of_dataset();
+  static const Pattern kNoGpu(
+      R"(\bcpu[- ]only\b|\bno gpus?(?: is| are)? (?:needed|required)\b|只用 ?cpu|不需要 ?gpu)");
+  if (kNoGpu.in(clean_line(request_.task, 4'000)))
+    warn("the task says that it runs on the CPU: it may need no GPU at all");
 }
 
 /// With epochs and a dataset that everybody knows, the amount of work is known.
@@ -75,7 +79,7 @@ void ProfileBuilder::claims_of_dataset() {
   if (known->tokens > 0)
     claims_.add({"tokens", known->tokens * epochs, source, rank::kRule, 0, false});
   else
-    claims_.add({"samples", known->samples, source, rank::kRule, 0, false});
+    claims_.add({"samples", known->samples, source, rank::kRule, 0, true});
   // Transformers are fed enlarged pictures, convolutional nets the small ones.
   const bool convolutional = std::ranges::none_of(said_.models, [](const ModelMention& m) {
     return to_lower(m.name).find("vit") != std::string::npos ||
@@ -115,7 +119,9 @@ ClaimBook ProfileBuilder::claims_for(const ModelMention* model, const PlanModel*
   // Whether it trains: with a plan yes; with a bare name of a language model it is only run.
   if (!book.has("task")) {
     const bool large = model == nullptr || model->kind == ModelKind::language;
-    const bool trains = said_.training || !plan_.source.empty() || !large || request_.facts.is_object();
+    const bool read_in_bulk = book.number("tokens").value_or(0) >= 1e8 || book.has("steps");
+    const bool trains =
+        said_.training || !plan_.source.empty() || !large || request_.facts.is_object() || read_in_bulk;
     book.add({"task", trains ? "train" : "infer", "default", rank::kDefault, 0, true});
   }
   return book;
@@ -137,7 +143,7 @@ void ProfileBuilder::consider(const ModelMention* model, const PlanModel* planne
     return std::ranges::any_of(names, [&](const char* n) { return book.has(n); });
   };
   need.by_rule = !spoken({"batch", "seq", "res", "bits", "precision"}) ||
-                 (text_model && work->trains() && !book.has("method"));
+                 (text_model && work->task == "train" && !book.has("method"));
   need.work = *std::move(work);
   if (!need_ || need_->memory.likely < need.memory.likely) need_ = std::move(need);
 }
@@ -196,6 +202,13 @@ void ProfileBuilder::find_need() {
   if (!need_->model.empty()) profile_.model = need_->model;
   profile_.params_b = need_->work.params_b;
   if (!need_->model.empty()) keep(witness("model", need_->model, need_->source, need_->of_rank));
+}
+
+bool ProfileBuilder::said_by_user(std::initializer_list<const char*> settings) const {
+  return std::ranges::any_of(settings, [&](const char* name) {
+    const auto e = claims_.settle(name);
+    return e && e->rank == rank::kUser;
+  });
 }
 
 void ProfileBuilder::record_settings() {

@@ -67,12 +67,10 @@ std::optional<Evidence> ProfileBuilder::computed_hours() {
   if (card == nullptr) return std::nullopt;
   estimated_ = estimate_hours(need_->work, *card, profile_.gpus, &missing_);
   if (!estimated_) return std::nullopt;
+  if (const auto samples = claims_.settle("samples"); samples && samples->guess)
+    estimated_->assumed.emplace_back("samples");
   // What the user said in this call of the amount of work beats the plan's total.
-  const auto said_by_user = [&](const char* name) {
-    const auto e = claims_.settle(name);
-    return e && e->rank == rank::kUser;
-  };
-  const bool from_user = said_by_user("tokens") || said_by_user("steps") || said_by_user("samples");
+  const bool from_user = said_by_user({"tokens", "steps", "samples", "epochs"});
   return witness("gpu_hours", estimated_->likely.count() * profile_.gpus,
                  text("computed: ", estimated_->how, ", ", card->name),
                  from_user ? rank::kMeasured : rank::kScript, !estimated_->assumed.empty());
@@ -94,8 +92,13 @@ void ProfileBuilder::settle_hours() {
   if (stated_total) totals.push_back(*stated_total);
   if (said_.gpu_hours) totals.push_back(user_says("gpu_hours", *said_.gpu_hours));
   if (auto e = past_hours()) {
-    // A smoke run is no measure of a whole plan.
-    if (planned && e->value.get<double>() < planned->value.get<double>() / 3) e->rank = rank::kScript;
+    // A smoke run is no measure of a whole plan, nor what ran then of another amount that the user names now.
+    const double past = e->value.get<double>();
+    const double n = profile_.gpus;
+    if (planned && past < planned->value.get<double>() / 3) e->rank = rank::kScript;
+    if (computed && (past < estimated_->low.count() * n / 3 ||
+                     (computed->rank == rank::kMeasured && past > estimated_->high.count() * n * 3)))
+      e->rank = rank::kRule;
     totals.push_back(*std::move(e));
   }
   if (planned) totals.push_back(*planned);

@@ -126,6 +126,7 @@ void ProfileBuilder::settle_memory() {
     chosen.overruled.push_back(card_source + ": a card of " + fixed(*card, 0) +
                                " GiB, which is what was there");
   keep(chosen);
+  ask_above_dead_cards(chosen);
   if (chosen.rank == rank::kDefault)
     profile_.unknown.push_back(
         "vram_gib: name the model and how it is trained, or say how much GPU memory it needs");

@@ -10,7 +10,21 @@ namespace vastgpu {
 namespace {
 
 constexpr double kMeasuredHeadroom = 1.15;  // sampled every few seconds: a spike between two looks is missed
-constexpr double kOtherWork = 1.3;
+constexpr double kOverDeadCard = 1.05;      // asked for after a run died of its card's size
+// How much larger a task must look than what ran before it counts as another one: a computation is nearer to
+// the truth than a rule of thumb.
+constexpr double kLargerComputed = 1.3;
+constexpr double kLargerByRule = 2;
+constexpr int kStopped = 143;  // ended on request: what it held until then was real
+
+// The ledger is a file that others may have written: what no machine can have is as if nobody had measured
+// it.
+bool possible(const std::optional<Megabytes>& m) {
+  return m && std::isfinite(m->value) && m->value > 0 && m->value <= 1024 * 1024;
+}
+bool possible(const std::optional<Hours>& h) {
+  return h && std::isfinite(h->count()) && h->count() > 0 && h->count() <= 1e5;
+}
 
 /// Commands may hold what nobody should read again: the job's name and card are enough.
 std::string source_of(const PastRun& run) {
@@ -20,49 +34,67 @@ std::string source_of(const PastRun& run) {
 
 }  // namespace
 
-const PastRun* ProfileBuilder::past_like_this(bool finished) const {
+bool ProfileBuilder::ran_this(const PastRun& run) const {
+  return program_.script.empty() || run.script.empty() || run.script == program_.script;
+}
+
+const PastRun* ProfileBuilder::newest_finished() const {
   const PastRun* newest = nullptr;
-  for (const PastRun& run : request_.past_runs) {
-    if (finished && (run.exit_code != 0 || !run.hours || run.hours->count() <= 0)) continue;
-    const bool same_script = program_.script.empty() || run.script.empty() || run.script == program_.script;
-    if (!same_script) continue;
-    if (newest == nullptr || run.ended > newest->ended) newest = &run;
-  }
+  for (const PastRun& run : request_.past_runs)
+    if (ran_this(run) && run.exit_code == 0 && !run.oom && possible(run.hours) &&
+        (newest == nullptr || run.ended > newest->ended))
+      newest = &run;
   return newest;
 }
 
 std::optional<Evidence> ProfileBuilder::past_memory() {
-  // The most that any of the same script took: a variant may need as much again.
+  // The most that any of the same script took: a variant may need as much again. One that failed may not have
+  // come to its peak.
   const PastRun* most = nullptr;
   for (const PastRun& run : request_.past_runs) {
-    const bool same_script = program_.script.empty() || run.script.empty() || run.script == program_.script;
-    if (!same_script) continue;
-    if (run.oom && run.gpu_ram && need_ && need_->memory.safe.value < to_gibibytes(*run.gpu_ram).value) {
-      const double more = to_gibibytes(*run.gpu_ram).value * 1.05;
-      warn(source_of(run) + " ran out of memory with " + fixed(to_gibibytes(*run.gpu_ram).value, 0) +
-           " GiB: at least " + fixed(more, 0) + " GiB are asked for now");
-      need_->memory.safe.value = std::max(need_->memory.safe.value, more);
-      need_->memory.likely.value = std::max(need_->memory.likely.value, to_gibibytes(*run.gpu_ram).value);
-    }
-    if (!run.peak_vram || run.oom) continue;
+    if (!ran_this(run) || run.oom || !possible(run.peak_vram)) continue;
+    const bool ran_on = run.exit_code == 0 || run.exit_code == kStopped;
+    if (!ran_on && need_ && to_gibibytes(*run.peak_vram) < need_->memory.likely) continue;
     if (most == nullptr || *run.peak_vram > *most->peak_vram) most = &run;
   }
   if (most == nullptr) return std::nullopt;
   const double gib = to_gibibytes(*most->peak_vram).value;
-  Evidence e =
-      witness("vram_gib", gib, source_of(*most) + " (measured)", rank::kMeasured, false, kMeasuredHeadroom);
-  if (need_ && need_->of_rank == rank::kUser && need_->memory.likely.value > kOtherWork * gib) {
-    e.rank = rank::kNamedCard;  // what is asked for now is larger than what ran then
+  const bool asked_now =
+      need_ && (need_->of_rank == rank::kUser ||
+                said_by_user({"batch", "seq", "res", "method", "bits", "opt", "params_b", "gc"}));
+  if (asked_now && need_->memory.likely.value > (need_->by_rule ? kLargerByRule : kLargerComputed) * gib) {
     warn(source_of(*most) + " took " + fixed(gib, 1) + " GiB, but what is asked for now seems larger");
+    return std::nullopt;
   }
-  return e;
+  return witness("vram_gib", gib, source_of(*most) + " (measured)", rank::kMeasured, false,
+                 kMeasuredHeadroom);
+}
+
+void ProfileBuilder::ask_above_dead_cards(const Evidence& chosen) {
+  for (const PastRun& run : request_.past_runs) {
+    if (!run.oom || !ran_this(run) || !possible(run.gpu_ram)) continue;
+    const PastRun* fine = newest_finished();
+    if (fine != nullptr && fine->ended > run.ended) continue;  // since then it was made to fit
+    const double card = to_gibibytes(*run.gpu_ram).value;
+    const double more = card * kOverDeadCard;
+    if (profile_.vram.value >= more) continue;
+    const std::string what = source_of(run) + " ran out of memory with " + fixed(card, 0) + " GiB";
+    if (chosen.rank == rank::kUser) {
+      warn(what + ": what you ask for is no more than that");
+      continue;
+    }
+    warn(what + ": at least " + fixed(more, 0) +
+         " GiB are asked for now; if it is smaller now, say vram_gib");
+    profile_.vram.value = more;
+    profile_.vram_likely.value = std::max(profile_.vram_likely.value, card);
+  }
 }
 
 std::optional<Evidence> ProfileBuilder::past_hours() {
-  const PastRun* run = past_like_this(true);
-  const GpuModel* then = run == nullptr ? nullptr : find_gpu(run->gpu_name);
-  const GpuModel* now = find_gpu(profile_.reference_gpu);
+  const PastRun* run = newest_finished();
   if (run == nullptr) return std::nullopt;
+  const GpuModel* then = find_gpu(run->gpu_name);
+  const GpuModel* now = find_gpu(profile_.reference_gpu);
   double ratio = 1;
   if (then != nullptr && now != nullptr && then->relative_speed > 0 && now->relative_speed > 0)
     ratio = then->relative_speed / now->relative_speed;

@@ -182,7 +182,7 @@ std::vector<ModelMention> named_models(std::string_view task) {
 /// "7B", "1.5 b parameters", "70亿参数": a size that no model name carries. Billions.
 std::optional<double> bare_size(const std::string& plain_text) {
   static const std::regex kBillions(
-      R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(b|billion|m)(?![\w/])(?!\s?(?:\w+ )?(?:tokens?|samples|images|examples|steps|pairs|rows|sentences)))");
+      R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(b|billion|m)(?![\w/])(?!\s?(?:\w+ )?(?:tokens?|samples|images|examples|steps|pairs|rows|sentences|documents|docs|records|queries|articles|lines|words|frames|files|users|nodes|edges|points|cells|molecules|sequences|clips|messages|iterations|timesteps|transitions)))");
   static const std::regex kHundredMillions(R"((\d{1,5}(?:\.\d{1,2})?)\s?亿)");
   std::smatch match;
   if (std::regex_search(plain_text, match, kBillions))
@@ -230,7 +230,12 @@ SentenceFacts read_sentence(std::string_view task) {
       case Unit::hours: {
         const std::string_view before =
             view.substr(a.at > 16 ? a.at - 16 : 0, std::min<std::size_t>(a.at, 16));
-        if (a.high <= 0 || measures_data(behind) ||
+        // "on 100 hours" of a speech model is what it hears, "for 100 hours" how long it runs.
+        const bool heard =
+            before.ends_with(" on ") && std::ranges::any_of(facts.models, [](const ModelMention& m) {
+              return m.kind == ModelKind::audio;
+            });
+        if (a.high <= 0 || heard || measures_data(behind) ||
             has_word(before, {"librispeech", "last", "past", "every"}))
           break;
         if (!facts.hours) facts.hours = a.high * repetitions(t, behind);

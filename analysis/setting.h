@@ -36,7 +36,13 @@ std::span<const Setting> all_settings();
 /// By name or alias, whatever its case, `-` or `_`; nullptr for an unknown one.
 const Setting* find_setting(std::string_view name);
 
+/// The name or alias that a misspelled one may have meant: "batchsize" -> "batch_size"; empty when none is
+/// near.
+std::string nearest_setting(std::string_view name);
+
 /// The value as the table knows it: "16-mixed" -> "16mixed", "4" -> 4, true -> 1, "1e9" -> 1000000000.
+/// Numbers may be text with thousands commas, k, M, B or T, and the unit of the setting: "2,048", "24 GB". Of
+/// settings in billions "350M" is 0.35, and a plain number of 100,000 or more counts single parameters.
 /// @error invalid_argument  not a value of this setting: says what was expected
 Result<json> canonical_value(const Setting& setting, const json& value);
 

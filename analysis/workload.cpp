@@ -21,11 +21,36 @@ bool any_in(const std::string& text, std::initializer_list<std::string_view> wor
 Family kind_of(const ClaimBook& claims, const std::string& name, const std::string& words) {
   const std::string arch = to_lower(claims.word("arch").value_or(""));
   const auto named = [&](const std::string& text) -> std::optional<Family> {
-    if (any_in(text, {"diffusion",    "unet-sd", "dit-",       "mmdit",      "ddpm",          "flux",
-                      "krea",         "sdxl",    "controlnet", "dreambooth", "text-to-video", "text-to-image",
-                      "t2v",          "t2i",     "open-sora",  "cogvideo",   "hunyuanvideo",  "wan2",
-                      "ltx",          "z-image", "lumina",     "kolors",     "chroma",        "hidream",
-                      "stable-audio", "mochi"}))
+    if (any_in(text, {"diffusion",
+                      "unet-sd",
+                      "dit-",
+                      "mmdit",
+                      "ddpm",
+                      "flux",
+                      "krea",
+                      "sdxl",
+                      "controlnet",
+                      "dreambooth",
+                      "text-to-video",
+                      "text-to-image",
+                      "t2v",
+                      "t2i",
+                      "open-sora",
+                      "cogvideo",
+                      "hunyuanvideo",
+                      "wan2",
+                      "ltx",
+                      "z-image",
+                      "lumina",
+                      "kolors",
+                      "chroma",
+                      "hidream",
+                      "stable-audio",
+                      "mochi",
+                      "comfyui",
+                      "video generation",
+                      "image generation",
+                      "stable diffusion"}))
       return Family::diffusion;
     if (any_in(text, {"detect", "rcnn", "r-cnn", "yolo", "detr", "retinanet", "efficientdet", "vitdet",
                       "fcos", "ssd300", "centernet"}))
@@ -155,7 +180,8 @@ void settle_bits(const ClaimBook& claims, Workload& w) {
   } else if (w.method == "qlora") {
     w.bits = "4";
   } else if (!w.trains()) {
-    w.bits = precision == "fp32" ? "32" : "16";
+    const int published = w.card != nullptr ? w.card->published_bits : 0;
+    w.bits = precision == "fp32" ? "32" : published > 0 ? std::to_string(published) : "16";
   } else if (precision == "amp") {
     w.bits = "16mixed";
   } else if (precision == "fp32" || precision == "tf32") {
@@ -168,7 +194,7 @@ void settle_bits(const ClaimBook& claims, Workload& w) {
     const bool frozen_base = w.method == "lora" || w.method == "dora" || w.method == "prefix";
     const bool by_cnn = w.family == Family::vision || w.family == Family::detection ||
                         w.family == Family::segmentation || w.family == Family::other;
-    w.bits = frozen_base ? "16" : by_cnn ? "32" : "16mixed";
+    w.bits = frozen_base ? "16" : by_cnn && w.model.find("yolo") == std::string::npos ? "32" : "16mixed";
     w.assumed.emplace_back("bits");
   }
   if (w.method == "lora" && (w.bits == "4" || w.bits == "8")) w.method = "qlora";
@@ -210,7 +236,8 @@ Resolution usual_resolution(const Workload& w, const std::string& words) {
   if (w.family == Family::detection)
     return w.model.find("yolo") != std::string::npos ? Resolution{640, 640, 1} : Resolution{1333, 800, 1};
   if (w.family == Family::segmentation) return {512, 512, 1};
-  return {224, 224, 1};
+  const double side = w.card != nullptr ? std::max(224.0, w.card->img_size) : 224;  // some were timed smaller
+  return {side, side, 1};
 }
 
 /// Several GPUs and a model that one of them cannot hold: then it is spread, whatever nobody said.
@@ -284,8 +311,7 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   settle_shape(claims, w);
 
   w.task = read.word("task", "train");
-  w.method = read.word("method", "full");
-  if (w.task == "pretrain") w.method = "full";
+  w.method = w.task == "pretrain" ? "full" : read.word("method", "full");
   settle_bits(claims, w);
   w.opt = read.word("opt", "adamw");
   w.shard = claims.word("shard").value_or("none");
@@ -326,7 +352,8 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   const bool heavy = w.family == Family::diffusion ? w.params_b > 1.5
                      : is_transformer(w.family)    ? (w.params_b > 4 && w.batch * w.seq >= 1500) ||
                                                       (w.method == "qlora" && w.params_b < 80)
-                                                : w.method == "qlora";
+                     : w.family == Family::speech ? w.params_b > 1 || w.method == "qlora"
+                                                  : w.method == "qlora";
   w.gc = w.trains() && read.flag("gc", heavy);
 
   spread_if_too_large(claims, w);

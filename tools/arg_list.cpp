@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
+#include "core/spelling.h"
 #include "core/text.h"
 
 namespace vastgpu::arg_detail {
@@ -46,22 +46,6 @@ template <class Number>
 bool in_range(Number value, const ArgRules& rules) {
   const auto v = static_cast<double>(value);
   return (!rules.minimum || v >= *rules.minimum) && (!rules.maximum || v <= *rules.maximum);
-}
-
-/// How many letters have to change to make one name of the other; case does not count.
-std::size_t distance(std::string_view a, std::string_view b) {
-  const std::string from = to_lower(a), to = to_lower(b);
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= to.size(); ++j) {
-      const std::size_t changed = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row.back();
 }
 
 Result<std::string> checked_text(const std::string& name, const json& value, const ArgRules& rules) {
@@ -181,12 +165,10 @@ Result<json> checked_object(const json& arguments, const std::vector<std::string
 
 Error unknown_argument(const std::string& name, const std::vector<std::string>& known) {
   const std::string shown = clean_line(name, kMaxShown);
-  const auto nearest = std::ranges::min_element(known, {}, [&](const auto& k) { return distance(shown, k); });
   std::string advice =
       known.empty() ? "call again without arguments" : "known arguments: " + join(known, ", ");
-  // A third of the letters wrong is still a slip; more is another word.
-  if (nearest != known.end() && distance(shown, *nearest) <= std::max<std::size_t>(2, nearest->size() / 3))
-    advice = "did you mean " + *nearest + "? " + advice;
+  if (const std::string nearest = nearest_name(shown, known); !nearest.empty())
+    advice = "did you mean " + nearest + "? " + advice;
   return {.code = Code::invalid_argument, .what = "unknown argument " + shown, .next_step = advice};
 }
 

@@ -25,3 +25,10 @@ TEST_CASE("a size without a name is still a size") {
   CHECK(size_of("微调一个70亿参数的模型") == Approx(7));
   CHECK_FALSE(size_of("train on 2 GPUs with batch 8"));
 }
+
+TEST_CASE("what a speech model hears is no time that it runs, and documents are no parameters") {
+  CHECK_FALSE(read_sentence("whisper-large-v3 fine-tuning on 100 hours").hours);
+  CHECK(read_sentence("fine-tune whisper-large-v3 for 100 hours").hours == Approx(100));
+  CHECK(read_sentence("embed 5M documents").models.empty());
+  CHECK(read_sentence("a 5M parameter net").models.size() == 1);
+}
