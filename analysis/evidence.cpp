@@ -47,6 +47,7 @@ Evidence user_says(std::string quantity, json value) {
 std::string shown(const Evidence& e) {
   if (e.value.is_string()) return e.value.get<std::string>();
   const json value = rounded(e.value);
+  if (e.quantity == "gpus" && value == 1) return "1 GPU";
   return dump(value.is_number_float() && value.get<double>() == std::floor(value.get<double>()) &&
                       std::abs(value.get<double>()) < 1e15
                   ? json(static_cast<long long>(value.get<double>()))
