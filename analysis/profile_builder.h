@@ -65,8 +65,8 @@ class ProfileBuilder {
   // profile_past.cpp: what earlier jobs of this project measured
   std::optional<Evidence> past_memory();
   std::optional<Evidence> past_hours();
-  /// After an out-of-memory death: more than that card has, unless the user says how much.
-  void ask_above_dead_cards(const Evidence& chosen);
+  /// After an out-of-memory death: more than that card has, unless `chosen` is more or the user's word.
+  std::optional<Evidence> above_dead_cards(const Evidence& chosen);
   /// False only where both sides name a script and the names differ.
   bool ran_this(const PastRun& run) const;
   /// The newest job that ran this to its end; nullptr when none did.

@@ -111,6 +111,7 @@ void ProfileBuilder::settle_memory() {
   found.push_back(witness("vram_gib", 8, "default", rank::kDefault, true));
 
   Evidence chosen = *settle(std::move(found));
+  if (auto more = above_dead_cards(chosen)) chosen = *std::move(more);
   const double value = chosen.value.get<double>();
   profile_.vram.value = value * chosen.headroom;
   profile_.vram_likely.value = value;
@@ -126,7 +127,6 @@ void ProfileBuilder::settle_memory() {
     chosen.overruled.push_back(card_source + ": a card of " + fixed(*card, 0) +
                                " GiB, which is what was there");
   keep(chosen);
-  ask_above_dead_cards(chosen);
   if (chosen.rank == rank::kDefault)
     profile_.unknown.push_back(
         "vram_gib: name the model and how it is trained, or say how much GPU memory it needs");

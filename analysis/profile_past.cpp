@@ -70,24 +70,27 @@ std::optional<Evidence> ProfileBuilder::past_memory() {
                  kMeasuredHeadroom);
 }
 
-void ProfileBuilder::ask_above_dead_cards(const Evidence& chosen) {
+std::optional<Evidence> ProfileBuilder::above_dead_cards(const Evidence& chosen) {
+  const PastRun* fine = newest_finished();
+  const PastRun* largest = nullptr;
   for (const PastRun& run : request_.past_runs) {
     if (!run.oom || !ran_this(run) || !possible(run.gpu_ram)) continue;
-    const PastRun* fine = newest_finished();
     if (fine != nullptr && fine->ended > run.ended) continue;  // since then it was made to fit
-    const double card = to_gibibytes(*run.gpu_ram).value;
-    const double more = card * kOverDeadCard;
-    if (profile_.vram.value >= more) continue;
-    const std::string what = source_of(run) + " ran out of memory with " + fixed(card, 0) + " GiB";
-    if (chosen.rank == rank::kUser) {
-      warn(what + ": what you ask for is no more than that");
-      continue;
-    }
-    warn(what + ": at least " + fixed(more, 0) +
-         " GiB are asked for now; if it is smaller now, say vram_gib");
-    profile_.vram.value = more;
-    profile_.vram_likely.value = std::max(profile_.vram_likely.value, card);
+    if (largest == nullptr || *run.gpu_ram > *largest->gpu_ram) largest = &run;
   }
+  if (largest == nullptr) return std::nullopt;
+  const double card = to_gibibytes(*largest->gpu_ram).value;
+  if (chosen.value.get<double>() * chosen.headroom >= card * kOverDeadCard) return std::nullopt;
+  const std::string what = source_of(*largest) + " ran out of memory with " + fixed(card, 0) + " GiB";
+  if (chosen.rank == rank::kUser) {
+    warn(what + ": what you ask for is no more than that");
+    return std::nullopt;
+  }
+  warn(what + ": more is asked for now; if it became smaller since, say vram_gib");
+  Evidence e = witness("vram_gib", card, what, rank::kMeasured, true, kOverDeadCard);
+  e.overruled = chosen.overruled;
+  e.overruled.push_back(chosen.source + ": " + shown(chosen));
+  return e;
 }
 
 std::optional<Evidence> ProfileBuilder::past_hours() {

@@ -101,7 +101,7 @@ std::span<const Setting> all_settings() {
        {"gradient_accumulation_steps", "accumulation", "accumulate_grad_batches", "grad_accumulation"}},
       {"global_batch", integer, "Samples per optimizer step over all GPUs", 1, 10'000'000, {},
        {"total_batch_size", "effective_batch_size", "global_batch_size"}},
-      {"seq", integer, "Sequence length in tokens", 1, 20'000'000, {}, {"seq_len", "sequence_length",
+      {"seq", integer, "Sequence length in tokens", 1, 20'000'000, {}, {"seq_len", "seq_length", "sequence_length",
        "max_seq_length", "max_length", "block_size", "cutoff_len", "sequence_len", "context_length",
        "max_seq_len", "max_model_len", "context"}},
       {"avg_tokens", number, "Mean tokens of a sample, where samples are shorter than seq", 1, 1e7, {},
@@ -129,7 +129,7 @@ std::span<const Setting> all_settings() {
        {"dpo", "ppo", "grpo", "orpo", "kto", "reward", "rlhf=ppo", "rloo=grpo", "simpo=orpo", "rm=reward",
        "reward_modeling=reward", "ipo=dpo", "dapo=grpo", "gspo=grpo"}, {"rlhf", "trainer_type"}},
       // How much work.
-      {"epochs", number, "Passes over the samples", 1e-4, 1e7, {}, {"num_epochs", "num_train_epochs",
+      {"epochs", number, "Passes over the samples", 1e-4, 1e7, {}, {"epoch", "num_epochs", "num_train_epochs",
        "max_epochs", "n_epochs"}},
       {"samples", number, "Training samples of one epoch", 1, 1e13, {}, {"dataset_size", "num_samples",
        "examples", "images", "train_samples"}},

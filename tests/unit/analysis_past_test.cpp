@@ -103,6 +103,8 @@ TEST_CASE("after an out-of-memory death more than that card is asked for") {
   CHECK(p.vram_likely.value >= 80);
   CHECK(p.vram_low <= p.vram_likely);
   CHECK(warned(p, "ran out of memory with 80 GiB"));
+  CHECK(evidence(p, "vram_gib").source.find("ran out of memory with 80 GiB") != std::string::npos);
+  CHECK_FALSE(evidence(p, "vram_gib").overruled.empty());
   // Also where an older run of another variant was measured far below.
   PastRun older = good_run();
   older.ended = kDay - 24h;
