@@ -311,7 +311,10 @@ std::optional<Workload> make_workload(const ClaimBook& claims, const std::string
   settle_shape(claims, w);
 
   w.task = read.word("task", "train");
-  w.method = w.task == "pretrain" ? "full" : read.word("method", "full");
+  // Who fine-tunes a large language model and says no more nearly always means adapters.
+  const bool large =
+      (w.family == Family::language || w.family == Family::vision_language) && w.params_b >= 2.5;
+  w.method = w.task == "pretrain" ? "full" : read.word("method", large && w.trains() ? "lora" : "full");
   settle_bits(claims, w);
   w.opt = read.word("opt", "adamw");
   w.shard = claims.word("shard").value_or("none");
