@@ -18,7 +18,8 @@ int call_command(Workplace& workplace, const std::string& name, const std::strin
   }
   const auto parsed = parse_json(arguments.empty() ? "{}" : arguments, "the arguments");
   if (!parsed || !parsed->is_object()) {
-    std::fprintf(stderr, "the arguments are not a JSON object, e.g. '{\"instance_id\": 123}'\n");
+    std::fprintf(stderr,
+                 "the arguments are not a JSON object with finite numbers, e.g. '{\"instance_id\": 123}'\n");
     return 2;
   }
   const SignalStop signals;
