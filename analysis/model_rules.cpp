@@ -11,7 +11,6 @@
 namespace vastgpu {
 namespace {
 
-constexpr double kBytesPerGib = 1.0737;  // 10^9 bytes in a GiB
 constexpr std::size_t kMaxModels = 20;
 
 using enum ModelKind;
@@ -65,10 +64,10 @@ std::string key_of(std::string_view name) {
 
 /// A family that `word` (lower case, no owner) begins with. What follows the key must not make another word
 /// of it.
-const Family* family_of(std::string_view word) {
+const NameFamily* family_of(std::string_view word) {
   const std::string key = key_of(word);
-  const Family* best = nullptr;
-  for (const Family& f : model_families()) {
+  const NameFamily* best = nullptr;
+  for (const NameFamily& f : model_families()) {
     if (!key.starts_with(f.key) || (best != nullptr && best->key.size() > f.key.size())) continue;
     // "optimizer" is no OPT, "sample" no SAM, "clipping" no CLIP: behind the family only a digit or a break
     // in the word.
@@ -130,14 +129,14 @@ std::vector<ModelMention> find_models(std::string_view text) {
     std::size_t end = i + word.size();
     std::string joined(without_owner(word));
     const bool two_words = word == "stable" || word == "mask" || word == "faster" || word == "wide";
-    const Family* family = family_of(joined);
+    const NameFamily* family = family_of(joined);
     if (family != nullptr || two_words) {
       for (int more = 0; more < 4 && end + 1 < view.size() && view[end] == ' '; ++more) {
         const std::string_view next = word_at(view, end + 1);
         // "train ResNet 50 epochs": a bare number goes with the name only where such a model exists.
         const std::string longer = joined + "-" + std::string(next);
         const bool bare = !next.empty() && next.find_first_not_of("0123456789") == std::string_view::npos;
-        const Family* with = family_of(longer);
+        const NameFamily* with = family_of(longer);
         const bool names_family =
             with != nullptr && (family == nullptr || with->key.size() > family->key.size());
         const std::string_view behind =
@@ -153,12 +152,11 @@ std::vector<ModelMention> find_models(std::string_view text) {
       }
     }
     if (family != nullptr) {
-      ModelMention m{clean_line(text.substr(i, end - i), 120), family->kind, {}, {}, i};
+      ModelMention m{clean_line(text.substr(i, end - i), 120), family->kind, {}, i};
       if (const auto size = size_in_name(joined))
         m.params_b = size;
       else if (family->params_b > 0)
         m.params_b = family->params_b;
-      if (family->train_gib > 0) m.train_gib = family->train_gib;
       found.push_back(std::move(m));
     }
     i = std::max(end, i + 1);
@@ -174,23 +172,7 @@ std::optional<ModelMention> model_of_id(std::string_view id) {
   }
   const auto size = size_in_name(to_lower(id));
   if (!size) return std::nullopt;
-  return ModelMention{clean_line(id, 120), ModelKind::language, size, {}, 0};
-}
-
-const char* to_string(Method m) {
-  switch (m) {
-    case Method::full:
-      return "full training";
-    case Method::lora:
-      return "LoRA";
-    case Method::qlora:
-      return "QLoRA";
-    case Method::inference:
-      return "inference";
-    case Method::unknown:
-      break;
-  }
-  return "unknown method";
+  return ModelMention{clean_line(id, 120), ModelKind::language, size, 0};
 }
 
 const char* to_string(Precision p) {
@@ -234,59 +216,6 @@ bool speaks_of_training(std::string_view t) {
   return has_word(t, {"train",      "training",  "retrain", "trained", "fine-tune", "fine-tuning", "finetune",
                       "finetuning", "fine tune", "epochs",  "seeds",   "sft",       "dpo",         "grpo",
                       "ppo",        "lora",      "qlora",   "adamw",   "训练",      "微调",        "fit"});
-}
-
-std::optional<MemoryRule> memory_of(const ModelMention& model, Method method, Precision precision) {
-  MemoryRule rule;
-  rule.method_assumed = method == Method::unknown;
-  if (method == Method::unknown) method = Method::full;
-
-  // Small networks: activations rule, so habit beats counting bytes per parameter.
-  if (model.train_gib) {
-    const double part = method == Method::full        ? 1
-                        : method == Method::inference ? 0.4
-                        : model.kind == diffusion     ? 0.3
-                                                      : 0.5;
-    rule.total_gib = std::min(*model.train_gib, std::max(3.0, *model.train_gib * part));
-    rule.how = text(method == Method::inference ? "inference with " : "training ", model.name,
-                    " usually takes this much");
-    return rule;
-  }
-  if (!model.params_b) return std::nullopt;
-  const double p = *model.params_b;
-  double per_parameter = 2;
-  double extras = 0;
-  switch (method) {
-    case Method::qlora:  // 4-bit weights; embeddings and head stay 16-bit
-      per_parameter = 0.7;
-      extras = 0.3;
-      break;
-    case Method::lora:
-      per_parameter = precision == Precision::fp32 ? 4 : 2;
-      extras = 0.3;
-      break;
-    case Method::inference:
-      per_parameter = precision == Precision::fp32 ? 4 : 2;
-      break;
-    default:
-      // Below a billion nobody bothers with pure 16-bit; above, 16 bytes are rarely affordable.
-      per_parameter = precision == Precision::fp32 || (p < 1 && precision != Precision::bf16) ? 16 : 8;
-      if (precision == Precision::unknown && p >= 1) rule.method_assumed = true;
-  }
-  double activations = method == Method::inference ? 0.5 + 0.1 * p : p < 1 ? 3.5 : 1.5 + 0.15 * p;
-  if (model.kind == diffusion) activations += 9;  // frozen text encoders and VAE beside the network
-  constexpr double kContext = 0.9;
-  rule.total_gib = (p * per_parameter + extras + activations + kContext) / kBytesPerGib;
-  rule.can_split = true;
-  rule.how =
-      text(fixed(p, p < 1 ? 3 : 1), " B parameters x ", fixed(per_parameter, per_parameter < 1 ? 1 : 0),
-           " bytes (", to_string(method), rule.method_assumed ? " assumed" : "", ") + activations");
-  return rule;
-}
-
-double share_of(double total_gib, int gpus) {
-  constexpr double kUnsplit = 3;  // context, NCCL buffers, gathered layers
-  return gpus <= 1 ? total_gib : total_gib / gpus + kUnsplit;
 }
 
 }  // namespace vastgpu

@@ -8,14 +8,13 @@
 
 namespace vastgpu {
 
-struct Family {
+struct NameFamily {
   std::string_view key;  ///< the name begins so, without spaces, `_`, `-`, `.`
   ModelKind kind;
-  double params_b;   ///< 0: the size stands in the name, or is unknown
-  double train_gib;  ///< 0: counted by bytes per parameter
+  double params_b;  ///< 0: the size stands in the name, or is unknown
 };
 
 /// A longer key is tried before a shorter one.
-std::span<const Family> model_families();
+std::span<const NameFamily> model_families();
 
 }  // namespace vastgpu

@@ -146,7 +146,7 @@ std::vector<ModelMention> models_in(std::string_view text, bool named) {
       if (auto m = model_of_id(token))
         add(std::move(*m));
       else
-        add({clean_line(token, 120), ModelKind::vision, {}, {}, 0});
+        add({clean_line(token, 120), ModelKind::vision, {}, 0});
     }
   return found;
 }

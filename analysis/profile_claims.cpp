@@ -154,8 +154,8 @@ void ProfileBuilder::find_need() {
   int of_rank = rank::kUser;
   if (const auto named = claims_.settle("model"); named && named->rank == rank::kUser) {
     const std::string name = named->value.get<std::string>();
-    given.push_back({name, ModelKind::language, {}, {}, 0});
-    if (const auto known = model_of_id(name)) given.back() = {name, known->kind, known->params_b, {}, 0};
+    given.push_back({name, ModelKind::language, {}, 0});
+    if (const auto known = model_of_id(name)) given.back() = {name, known->kind, known->params_b, 0};
   } else {
     given = said_.models;
   }
@@ -167,7 +167,7 @@ void ProfileBuilder::find_need() {
     for (const ProgramModel& m : program_.models) {
       const auto known = model_of_id(m.value);
       if (!known && find_card(m.value) == nullptr) continue;
-      const ModelMention mention = known.value_or(ModelMention{m.value, ModelKind::language, {}, {}, 0});
+      const ModelMention mention = known.value_or(ModelMention{m.value, ModelKind::language, {}, 0});
       if (!profile_.model) profile_.model = mention.name;
       consider(&mention, nullptr, m.source, rank::kScript);
     }

@@ -150,8 +150,8 @@ std::vector<ModelMention> named_models(std::string_view task) {
     const auto same = std::ranges::find_if(found, overlaps);
     if (same != found.end() && (find_card(same->name) == m.card || same->name.size() > m.end - m.at))
       continue;
-    ModelMention mention{
-        std::string(task.substr(m.at, m.end - m.at)), ModelKind::language, m.card->params_b, {}, m.at};
+    ModelMention mention{std::string(task.substr(m.at, m.end - m.at)), ModelKind::language, m.card->params_b,
+                         m.at};
     switch (m.card->family) {
       case Family::vision:
       case Family::detection:
@@ -202,10 +202,7 @@ SentenceFacts read_sentence(std::string_view task) {
     if (facts.models.empty())
       facts.models.push_back(
           {*size < 0.95 ? fixed(*size * 1000, 0) + "M model" : fixed(*size, *size < 10 ? 1 : 0) + "B model",
-           ModelKind::language,
-           size,
-           {},
-           0});
+           ModelKind::language, size, 0});
     else if (static const Pattern kSized(R"(\d(?:\.\d+)?[ -]?[bm](?![a-z]))");
              !kSized.in(facts.models.front().name))
       facts.params_b = facts.models.front().params_b = size;

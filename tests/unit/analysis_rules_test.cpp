@@ -6,25 +6,6 @@
 
 using namespace vastgpu;
 
-TEST_CASE("rules of thumb stay near what people know") {
-  const auto gib = [](const char* model, Method method, Precision precision = Precision::unknown) {
-    return memory_of(find_models(model).at(0), method, precision)->total_gib;
-  };
-  CHECK(gib("llama-7b", Method::lora) == Approx(16).margin(2));
-  CHECK(gib("llama-7b", Method::inference) == Approx(15).margin(2));
-  CHECK(gib("llama-13b", Method::lora) == Approx(28).margin(2));
-  CHECK(gib("llama-70b", Method::inference) == Approx(140).margin(5));
-  CHECK(gib("llama-7b", Method::qlora) < 9);
-  CHECK(gib("llama-7b", Method::full, Precision::fp32) > 104);
-  CHECK(gib("llama-7b", Method::full, Precision::bf16) == Approx(56).margin(4));
-  for (const char* net : {"resnet18", "resnet50", "vit-base", "resnet152"}) {
-    CAPTURE(net);
-    CHECK(gib(net, Method::full) >= 4);
-    CHECK(gib(net, Method::full) <= 8);
-  }
-  CHECK_FALSE(memory_of(find_models("a llama").at(0), Method::lora, Precision::bf16));
-}
-
 TEST_CASE("an image tells its CUDA and the cards it cannot drive") {
   const auto old = read_image(kDefaultImage);
   CHECK(old.cuda == 12.1);
