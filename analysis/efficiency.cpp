@@ -1,6 +1,7 @@
 #include "analysis/efficiency.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace vastgpu {
 namespace {
@@ -81,7 +82,10 @@ Shares shares_for(const Workload& w) {
                  : kSpeech;
     case Family::detection:
       if (has(w, "efficientdet")) return {.02, .015, .015, .012, .02, .008};
-      if (has(w, "yolo")) return {.10, .10, .10, .08, .12, .05};
+      if (has(w, "yolo")) {  // the larger ones fill the card better
+        const double grow = std::clamp(std::sqrt(w.params_b / 0.01), 1.0, 2.0);
+        return {.10 * grow, .10 * grow, .10 * grow, .08 * grow, .12 * grow, .05 * grow};
+      }
       return kConvolution;
     case Family::vision:
       if (has(w, "efficientnet") || has(w, "mobilenet")) return kDepthwise;
@@ -112,7 +116,10 @@ Rate usual_rate(const Workload& w, const GpuModel& card) {
   if (w.task == "train" && w.method == "full" && text) r.share *= 0.8;  // padding, evaluation, saving
   if (w.bits == "32") {  // no tensor cores before Ampere; TF32 since
     const bool before = generation == Generation::volta || generation == Generation::turing;
-    r.share = before ? 0.52 / 8 : generation == Generation::pascal ? 0.4 : r.share * 0.55;
+    // Winograd saves convolutional detectors a third of their multiplications.
+    const bool winograd =
+        w.family == Family::detection && (has(w, "rcnn") || has(w, "r-cnn") || has(w, "retina"));
+    r.share = before ? (winograd ? 0.64 : 0.52) / 8 : generation == Generation::pascal ? 0.4 : r.share * 0.55;
   }
   r.small_work = w.params_b < 0.02 && text;
   return r;

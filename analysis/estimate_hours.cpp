@@ -124,6 +124,8 @@ WorkAmount diffusion_work(const Workload& w, int gpus) {
   if (w.res.frames > 1) tokens *= (w.res.frames + 3) / 4;
   const double per_parameter = w.method == "full" ? 6 : 4;
   a.flop = per_parameter * w.params_b * 1e9 * tokens * *samples * (w.gc ? kRecompute : 1);
+  if (!w.te_cached && w.res.pixels() >= 200 * 200)  // the VAE encodes every picture again
+    a.flop += 1.2e12 * w.res.pixels() / (512.0 * 512.0) * w.res.frames * *samples;
   return a;
 }
 

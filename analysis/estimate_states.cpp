@@ -69,7 +69,8 @@ States states_of(const Workload& w) {
     if (w.bits == "16mixed") {
       const bool own_master = w.shard.starts_with("zero") || w.shard == "tp" || w.shard == "pp";
       if (own_master) {  // 16-bit weights and gradients, the fp32 copy lies with the optimizer
-        s.weights = s.gradients = 2 * p;
+        s.weights = 2 * p;
+        s.gradients = 4 * p;  // accumulated in fp32
         s.optimizer += 4 * p;
       } else {
         s.weights += p > 0.3 ? 2 * p : 0;  // autocast keeps 16-bit copies of what it casts

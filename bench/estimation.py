@@ -61,7 +61,7 @@ class Memory:
         n = len(self.errors)
         share = lambda flags: sum(flags) / max(1, len(flags))
         within = share([e <= 0.25 for e in self.errors])
-        rows = [(f"memory, {self.name}: median error", statistics.median(self.errors), median_bar, "<=", n),
+        rows = [(f"memory, {self.name}: median error", statistics.median(self.errors or [0]), median_bar, "<=", n),
                 (f"memory, {self.name}: within 25 %", within, 0.80 if fits_bar > 0.9 else None, ">=", n),
                 (f"memory, {self.name}: safe value fits", share(self.fits), fits_bar, ">=", n),
                 (f"memory, {self.name}: over two sizes too big", share(self.big), 0.08 if fits_bar > 0.9 else None, "<=", n)]
