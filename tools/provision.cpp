@@ -119,21 +119,21 @@ Tool provision_tool(Workplace& workplace) {
           .optional("offers", &ProvisionArgs::offers,
                     "false: only work out what the task needs; no key, no network")
           .optional("project", &ProvisionArgs::project, kProjectHelp);
-  return make_tool({.name = "provision",
-                    .title = "Find GPUs for a task",
-                    .description = "Works out what a task needs (VRAM, GPUs, hours, disk, CUDA) from "
-                                   "CLAUDE.md, refine-logs/EXPERIMENT_PLAN.md, scripts and "
-                                   "the user's words, searches the Vast.ai marketplace and returns up to "
-                                   "three quotes: cheapest, best value, fastest, each "
-                                   "with its estimated total and the most it can cost. Never rents and never "
-                                   "asks for a GPU model. Show the table with total "
-                                   "prices to the user, let them choose, then call rent with the quote_id. "
-                                   "Quotes expire after 10 minutes. Every number says "
-                                   "where it comes from; guesses are marked.",
-                    .effect = ToolEffect::read_only},
-                   std::move(args), [&workplace](const ProvisionArgs& a, CallContext& call) {
-                     return provision(workplace, a, call);
-                   });
+  return make_tool(
+      {.name = "provision",
+       .title = "Find GPUs for a task",
+       .description =
+           "Works out what a task needs (VRAM, GPUs, hours, disk, CUDA) from CLAUDE.md, "
+           "refine-logs/EXPERIMENT_PLAN.md, scripts, configurations and the user's words, searches the "
+           "Vast.ai marketplace and returns up to three quotes: cheapest, best value, fastest, each with "
+           "its estimated total and the most it can cost. Pass what you already know of the run as "
+           "facts (model, method, batch, seq, epochs, samples...), and its command; unknown lists the one "
+           "fact that would settle most. Never rents and never asks for a GPU model. Show the table "
+           "with total prices to the user, let them choose, then call rent with the quote_id. Quotes "
+           "expire after 10 minutes. Every number says where it comes from; guesses are marked.",
+       .effect = ToolEffect::read_only},
+      std::move(args),
+      [&workplace](const ProvisionArgs& a, CallContext& call) { return provision(workplace, a, call); });
 }
 
 }  // namespace vastgpu
