@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/limits.h"
 #include "market/market.h"
 #include "remote/shell.h"
 #include "state/instance_file.h"
@@ -18,6 +19,8 @@ namespace vastgpu {
 
 struct FleetSettings {
   std::filesystem::path state_folder;               ///< locks live here
+  std::filesystem::path settings_file = {};         ///< where `limits` come from
+  Result<AccountLimits> limits = AccountLimits{};   ///< as read for this call; an error: nothing may be spent
   std::string api_url = "https://console.vast.ai";  ///< what the guard on the machine calls
   /// One limit for the whole boot. Shorter ones throw half-done image pulls away and never converge.
   Duration boot_limit = std::chrono::minutes(15);

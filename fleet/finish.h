@@ -34,10 +34,11 @@ struct ExtendOutcome {
   std::string note;
 };
 
-/// A new small quote against the budget: the worst case grows by price x hours, then the lease moves in the
+/// A new small quote against all limits: the worst case grows by price x hours, then the lease moves in the
 /// ledger and in the file on the machine. A stopped machine is started again, which is how its results are
 /// rescued; its new lease counts from now, and with hours 0 an earlier start is only waited for.
 /// @error over_budget, wrong_state, not_found
+/// @error invalid_argument  settings.json cannot be read: the lease stays
 Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::optional<Usd> budget,
                              const Caller& caller);
 

@@ -157,8 +157,8 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
 /// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it
 /// `refused`; of effect unknown it stays `renting` and reconcile settles it.
 Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request, std::stop_token stop) {
-  IntentLimits limits;
-  limits.project_budget = request.budget;
+  const IntentLimits limits =
+      limits_for(*d.settings.limits, d.settings.settings_file, request.budget, request.max_usd);
   // On disk before on the wire: after a crash, the label tells which contract may be ours.
   if (auto noted = d.ledger.open_intent(rental, limits); !noted) return noted;
   auto event = d.ledger.add_event(
@@ -293,6 +293,7 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
                                 : " expired at " + to_iso8601((*first)->expires)),
              .next_step = "call provision for a fresh quote"});
       // Everything that can be known before money moves.
+      if (!d.settings.limits) return fail(d.settings.limits.error());
       auto key = d.ssh.public_key();
       if (!key) return fail(std::move(key).error().during("before renting"));
       public_key = *key;

@@ -25,7 +25,8 @@ struct LaunchOutcome {
 /// is tried, all under the quote's one worst case and lease end.
 /// @error not_found       no such quote, or every machine of the quote is taken: call provision again
 /// @error wrong_state     the quote expired or was used up; an earlier create is not settled
-/// @error over_budget     with the numbers
+/// @error over_budget     a limit, the budget or the credit does not cover it, with the numbers
+/// @error invalid_argument  settings.json cannot be read: nothing new is rented
 /// @error unavailable     the marketplace cannot be read: nothing is rented blindly (effect none), or the
 /// outcome of the
 ///                        create is unknown (effect unknown; call again with the same quote)

@@ -52,11 +52,31 @@ void check_account(House& house, Findings& f) {
                : "the account does not know this SSH key yet; rent registers it");
 }
 
+void check_limits_file(const House& house, Findings& f) {
+  const std::string file = house.settings_file().string();
+  auto limits = read_limits(file);
+  if (!limits) return f.take(limits.error());
+  const auto dollars = [](const char* key, const std::optional<Usd>& limit) {
+    return limit ? text(", ", key, " ", money(*limit)) : std::string();
+  };
+  const std::string set = dollars("max_usd_per_rental", limits->per_rental) +
+                          dollars("max_usd_per_day", limits->per_day) +
+                          dollars("max_usd_open", limits->open) +
+                          (limits->machines ? text(", max_machines ", *limits->machines) : "");
+  f.good(limits->sets_dollars() ? "limits from " + file + set
+                                : text("no dollar limit in ", file, ": the defaults hold (",
+                                       money(kDefaultPerRental), " a rental, ", money(kDefaultPerDay),
+                                       " a day; a project's max_budget goes "
+                                       "before)",
+                                       set));
+}
+
 }  // namespace
 
 int doctor(House& house) {
   Findings f;
   check_state(house, f);
+  check_limits_file(house, f);
   auto key = house.key();
   if (key)
     f.good("API key from " + key->place);

@@ -156,6 +156,8 @@ Result<Deps> House::open(std::stop_token stop) {
   FleetSettings fleet;
   fleet.state_folder = settings_.state_folder;
   fleet.api_url = settings_.api_url;
+  fleet.settings_file = settings_file();
+  fleet.limits = read_limits(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   return Deps{the_market, the_connector, *ledger_, *clock_, fleet};
 }

@@ -35,11 +35,13 @@ class House : public Workplace {
   ~House() override;
 
   Clock& clock() override { return *clock_; }
+  /// The settings file is read anew by each, so that a raised limit needs no restart.
   Result<Deps> open(std::stop_token stop) override;
   std::optional<Deps> open_known() override;
   Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
 
   const HouseSettings& settings() const { return settings_; }
+  std::filesystem::path settings_file() const { return settings_.state_folder / "settings.json"; }
   Market& market();
   Connector& connector();
   Result<FoundKey> key() const;

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/limits.h"
 #include "core/past_run.h"
 #include "core/rental.h"
 
@@ -30,10 +31,6 @@ struct MachineFailure {
   std::string reason;
 };
 
-struct IntentLimits {
-  std::optional<Usd> project_budget;  ///< on the sum of worst cases of the project's open rentals
-};
-
 class Ledger {
  public:
   virtual ~Ledger() = default;
@@ -44,9 +41,10 @@ class Ledger {
   virtual Result<std::vector<Quote>> quotes(const std::string& project, int limit) = 0;
 
   /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used,
-  /// and the worst cases of the project's rentals that may still bill, plus this one, must fit the budget. A
-  /// quote whose rentals were all refused is not used; an empty quote_id never is.
-  /// @error over_budget  the numbers are in the message
+  /// and this rental's worst case must fit every limit beside those of the rentals that are there (the rules
+  /// are in state/spending.h); its day is that of `rental.created`. A quote whose rentals were all refused is
+  /// not used; an empty quote_id never is.
+  /// @error over_budget  the numbers are in the message, and how to raise the limit
   /// @error wrong_state  the quote was used: its rental's label is in the message; or the label was used
   virtual Result<void> open_intent(const Rental& rental, const IntentLimits& limits) = 0;
 
@@ -68,14 +66,14 @@ class Ledger {
   /// Newest first; `open_only`: those that may still bill (not destroyed, not refused).
   virtual Result<std::vector<Rental>> rentals(bool open_only) = 0;
 
-  /// The lease moves and the worst case grows, within the budget, in one transaction. `new_worst_case` is the
-  /// total.
-  /// @error over_budget  the numbers are in the message
+  /// The lease moves and the worst case grows, within the same limits, in one transaction. `new_worst_case`
+  /// is the total; `now` is the day that the growth counts for, where the rental is older.
+  /// @error over_budget  as open_intent
   /// @error wrong_state  the rental is over, or its lease already reaches or costs more: somebody else
   /// extended it
   /// @error not_found
   virtual Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
-                                    const IntentLimits& limits) = 0;
+                                    TimePoint now, const IntentLimits& limits) = 0;
 
   /// @error not_found  no rental has that label; also of add_receipt
   virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)

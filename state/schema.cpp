@@ -138,7 +138,18 @@ CREATE TABLE finished_runs (
 CREATE INDEX finished_runs_by_project ON finished_runs (project, started);
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns};
+// What extensions added to worst cases: for a rental of an earlier day it counts on the day it was made.
+constexpr const char* kExtensions = R"sql(
+CREATE TABLE extensions (
+  n     INTEGER PRIMARY KEY,
+  label TEXT NOT NULL REFERENCES rentals (label),
+  at    INTEGER NOT NULL,
+  added REAL NOT NULL
+) STRICT;
+CREATE INDEX extensions_by_time ON extensions (at);
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions};
 
 Error stranger() {
   return {.code = Code::corrupt,

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "state/ledger_open.h"
 #include "state/ledger_rows.h"
+#include "state/spending.h"
 
 namespace vastgpu {
 namespace {
@@ -24,28 +25,6 @@ Result<void> check_amount(Usd worst_case) {
   return fail({.code = Code::invalid_argument,
                .what = text("a worst case of ", worst_case.value, " dollars cannot be charged to a budget"),
                .next_step = "report this"});
-}
-
-/// `but_not`: a label whose own worst case is being replaced.
-Result<void> check_budget(Database& db, const std::string& project, const std::string& but_not, Usd wanted,
-                          const IntentLimits& limits) {
-  if (!limits.project_budget) return {};
-  auto query = db.prepare(text(
-      "SELECT coalesce(sum(worst_case), 0.0) FROM rentals WHERE project = ? AND label <> ? AND ", kMayBill));
-  if (!query) return fail(std::move(query).error());
-  query->bind(project).bind(but_not);
-  auto row = query->step();
-  if (!row) return fail(std::move(row).error());
-  const Usd taken{query->real(0)};
-  const Usd budget = *limits.project_budget;
-  constexpr double kRounding = 1e-9;  // ten times ten cents are not more than a dollar
-  if (taken.value + wanted.value <= budget.value + kRounding) return {};
-  return fail({.code = Code::over_budget,
-               .what = text("this could cost up to ", money(wanted), ", the project's open rentals up to ",
-                            money(taken), ", and the budget is ", money(budget)),
-               .next_step = text(
-                   "ask the user to raise max_budget in CLAUDE.md to at least ", money(taken + wanted),
-                   ", choose something cheaper or shorter, or destroy a rental that is no longer needed")});
 }
 
 Result<void> store(Database& db, const Rental& rental) {
@@ -109,7 +88,8 @@ Result<void> SqliteLedger::open_intent(const Rental& rental, const IntentLimits&
                  .what = text("quote ", rental.quote_id, " was already used by rental ", (*user)->label,
                               ", which is ", to_string((*user)->status)),
                  .next_step = "call list to see that rental, or provision for a new quote"});
-  if (auto fits = check_budget(db_, rental.project, "", rental.worst_case, limits); !fits) return fits;
+  const Spending wanted{rental.project, rental.label, rental.worst_case, rental.worst_case, rental.created};
+  if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
   auto noted = rows::insert(db_, "rentals", rental);
   if (!noted && noted.error().code == Code::wrong_state)
     return fail({.code = Code::wrong_state,
@@ -162,26 +142,33 @@ Result<std::vector<Rental>> SqliteLedger::rentals(bool open_only) {
 }
 
 Result<void> SqliteLedger::extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
-                                        const IntentLimits& limits) {
+                                        TimePoint now, const IntentLimits& limits) {
   if (auto sound = check_amount(new_worst_case); !sound) return sound;
   const std::scoped_lock hold(mutex_);
   auto change = Transaction::begin(db_);
   if (!change) return fail(std::move(change).error());
-  auto rental = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
-  if (!rental) return fail(std::move(rental).error());
-  if (!*rental) return fail(no_rental(label));
-  const Rental& now = **rental;
-  if (!may_still_bill(now.status))
+  auto found = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
+  if (!found) return fail(std::move(found).error());
+  if (!*found) return fail(no_rental(label));
+  const Rental& rental = **found;
+  if (!may_still_bill(rental.status))
     return fail(
         {.code = Code::wrong_state,
-         .what = text("rental ", label, " is ", to_string(now.status), ": its lease cannot be extended"),
+         .what = text("rental ", label, " is ", to_string(rental.status), ": its lease cannot be extended"),
          .next_step = "call provision for a new machine"});
-  if (new_end < now.lease_end || new_worst_case < now.worst_case)
+  if (new_end < rental.lease_end || new_worst_case < rental.worst_case)
     return fail({.code = Code::wrong_state,
-                 .what = text("the lease of ", label, " already runs until ", to_iso8601(now.lease_end),
-                              " for up to ", money(now.worst_case), "; somebody else extended it"),
+                 .what = text("the lease of ", label, " already runs until ", to_iso8601(rental.lease_end),
+                              " for up to ", money(rental.worst_case), "; somebody else extended it"),
                  .next_step = "read the rental again and decide anew"});
-  if (auto fits = check_budget(db_, now.project, label, new_worst_case, limits); !fits) return fits;
+  const Usd added = new_worst_case - rental.worst_case;
+  const bool of_today = rental.created >= day_of(now);
+  const Spending wanted{rental.project, label, new_worst_case, of_today ? new_worst_case : added, now, false};
+  if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
+  if (auto noted =
+          rows::run(db_, "INSERT INTO extensions (label, at, added) VALUES (?, ?, ?)", label, now, added);
+      !noted)
+    return noted;
   if (auto moved = rows::run(db_, "UPDATE rentals SET lease_end = ?, worst_case = ? WHERE label = ?", new_end,
                              new_worst_case, label);
       !moved)

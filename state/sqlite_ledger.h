@@ -31,7 +31,7 @@ class SqliteLedger : public Ledger {
   Result<std::optional<Rental>> rental_by_instance(InstanceId id) override;
   Result<std::optional<Rental>> rental_by_quote(const std::string& quote_id) override;
   Result<std::vector<Rental>> rentals(bool open_only) override;
-  Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
+  Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case, TimePoint now,
                             const IntentLimits& limits) override;
 
   Result<void> put_job(const Job& job) override;

@@ -57,7 +57,7 @@ Tool extend_tool(Workplace& workplace) {
       {.name = "extend",
        .title = "Extend a lease",
        .description = "Moves the time at which a machine ends by itself. Costs up to price x hours more, "
-                      "checked against max_budget; say the amount to the "
+                      "checked against max_budget and the limits of settings.json; say the amount to the "
                       "user first. The guard on the machine learns the new end at once. A machine that was "
                       "stopped at the end of its lease is started "
                       "again: that is how its results are rescued (hours 0.25, then collect or destroy).",

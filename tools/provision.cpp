@@ -23,6 +23,23 @@ struct ProvisionArgs {
   bool offers = true;
 };
 
+/// What the person should know of the limits before choosing: which options rent would refuse as they stand.
+std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found, std::optional<Usd> budget) {
+  if (!d.settings.limits) return {"rent will refuse: " + d.settings.limits.error().what};
+  const IntentLimits limits = limits_for(*d.settings.limits, d.settings.settings_file, budget, std::nullopt);
+  std::vector<std::string> warnings;
+  for (const auto& [key, limit] :
+       {std::pair{"max_usd_per_rental", limits.account.per_rental},
+        std::pair{"max_usd_per_day", limits.account.per_day}, std::pair{"max_usd_open", limits.account.open}})
+    for (const QuotedOption& o : found.options)
+      if (limit && o.quote.worst_case > *limit)
+        warnings.push_back(text("rent will refuse ", o.option.title, ": at most ", money(o.quote.worst_case),
+                                " is over the ", limits.by_default ? "default limit of " : "limit of ",
+                                money(*limit), "; to allow it, the user can ",
+                                how_to_raise(limits, key, o.quote.worst_case.value)));
+  return warnings;
+}
+
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
   auto project = workplace.project(a.project);
   if (!project) return fail(std::move(project).error());
@@ -66,6 +83,9 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   quoting.demands.countries = a.countries;
   auto found = make_quotes(*deps, quoting, call.stop);
   if (!found) return fail(std::move(found).error());
+  const auto limited = limit_warnings(*deps, *found, settings.max_budget);
+  warnings.insert(warnings.end(), limited.begin(), limited.end());
+  facts["warnings"] = warnings;
   Envelope e = show_options(*found, profile, budget, warnings, std::move(facts));
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",

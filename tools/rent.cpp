@@ -120,19 +120,21 @@ Tool rent_tool(Workplace& workplace) {
                             {.minimum = 0, .maximum = 1e6})
                   .optional("wait_seconds", &RentArgs::wait_seconds, kWaitHelp, wait_rules())
                   .optional("project", &RentArgs::project, kProjectHelp);
-  return make_tool({.name = "rent",
-                    .title = "Rent a machine",
-                    .description = "Rents the machine of a quote and waits until SSH answers and the GPU is "
-                                   "the one that was sold. Starts billing at once; show the "
-                                   "total price and have the user's yes before calling. Checks max_budget of "
-                                   "CLAUDE.md and the account's credit against the most it "
-                                   "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
-                                   "the quote's next stand-in is tried within the same "
-                                   "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call "
-                                   "again with the same quote_id.",
-                    .effect = ToolEffect::spends_money},
-                   std::move(args),
-                   [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });
+  return make_tool(
+      {.name = "rent",
+       .title = "Rent a machine",
+       .description = "Rents the machine of a quote and waits until SSH answers and the GPU is "
+                      "the one that was sold. Starts billing at once; show the "
+                      "total price and have the user's yes before calling. Checks max_budget of "
+                      "CLAUDE.md, the limits of settings.json (per rental, day, all that is open, "
+                      "number of machines) and the account's credit against the most it "
+                      "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
+                      "the quote's next stand-in is tried within the same "
+                      "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call "
+                      "again with the same quote_id.",
+       .effect = ToolEffect::spends_money},
+      std::move(args),
+      [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });
 }
 
 }  // namespace vastgpu

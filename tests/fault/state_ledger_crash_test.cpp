@@ -78,7 +78,8 @@ TEST_CASE("eight processes that race for one budget do not overspend it") {
           return 101;
         // Extending races as well: what it wins, it wins from the same budget.
         if (opened && i == 0 &&
-            !(*ledger)->extend_lease("vg-" + name, kSampleTime + 9h, Usd{0.75}, {.project_budget = Usd{10}}))
+            !(*ledger)->extend_lease("vg-" + name, kSampleTime + 9h, Usd{0.75}, kSampleTime,
+                                     {.project_budget = Usd{10}}))
           return 102;
       }
       return won;

@@ -191,24 +191,24 @@ TEST_CASE("a lease is extended within the budget, and only forwards") {
   REQUIRE(ledger->open_intent(sample_rental("vg-a", "", 4), ten));
   REQUIRE(ledger->open_intent(sample_rental("vg-b", "", 3), ten));
   const TimePoint end = kSampleTime + 8h;
-  REQUIRE(ledger->extend_lease("vg-a", end, Usd{7}, ten));
+  REQUIRE(ledger->extend_lease("vg-a", end, Usd{7}, kSampleTime, ten));
   CHECK((*ledger->rental_by_label("vg-a"))->lease_end == end);
   CHECK((*ledger->rental_by_label("vg-a"))->worst_case == Usd{7});
 
-  const auto over = ledger->extend_lease("vg-a", end + 1h, Usd{7.01}, ten);
+  const auto over = ledger->extend_lease("vg-a", end + 1h, Usd{7.01}, kSampleTime, ten);
   REQUIRE_FALSE(over);
   CHECK(over.error().code == Code::over_budget);
-  const auto back = ledger->extend_lease("vg-a", end - 1h, Usd{7}, ten);
+  const auto back = ledger->extend_lease("vg-a", end - 1h, Usd{7}, kSampleTime, ten);
   REQUIRE_FALSE(back);
   CHECK(back.error().code == Code::wrong_state);
-  CHECK_FALSE(ledger->extend_lease("vg-a", end + 1h, Usd{6}, ten));
-  CHECK(ledger->extend_lease("vg-none", end, Usd{1}, ten).error().code == Code::not_found);
+  CHECK_FALSE(ledger->extend_lease("vg-a", end + 1h, Usd{6}, kSampleTime, ten));
+  CHECK(ledger->extend_lease("vg-none", end, Usd{1}, kSampleTime, ten).error().code == Code::not_found);
   CHECK((*ledger->rental_by_label("vg-a"))->lease_end == end);
 
   Rental gone = **ledger->rental_by_label("vg-b");
   gone.status = Status::destroyed;
   REQUIRE(ledger->update_rental(gone));
-  CHECK(ledger->extend_lease("vg-b", end, Usd{3}, ten).error().code == Code::wrong_state);
+  CHECK(ledger->extend_lease("vg-b", end, Usd{3}, kSampleTime, ten).error().code == Code::wrong_state);
 }
 
 TEST_CASE("a writer with an older copy cannot undo an extension or forget a contract") {
@@ -217,7 +217,7 @@ TEST_CASE("a writer with an older copy cannot undo an extension or forget a cont
   const auto keeper = open_in(folder);
   REQUIRE(server->open_intent(sample_rental("vg-a", "", 4), {}));
   Rental stale = **server->rental_by_label("vg-a");
-  REQUIRE(keeper->extend_lease("vg-a", kSampleTime + 9h, Usd{8}, {}));
+  REQUIRE(keeper->extend_lease("vg-a", kSampleTime + 9h, Usd{8}, kSampleTime, {}));
   REQUIRE(keeper->change_rental(
       "vg-a", [](Rental& r) -> Result<void> { return r.instance = InstanceId{7}, Result<void>{}; }));
 
