@@ -19,7 +19,7 @@ namespace {
 
 // A write holds the lock for milliseconds; a process that holds it longer is stuck, and a tool call should
 // say so.
-constexpr auto kPatience = std::chrono::seconds(10);
+constexpr auto kPatience = std::chrono::seconds(30);  // a loaded disk may take seconds for one commit
 
 /// An empty file that only we may read: SQLite gives its log and index the same permissions. The file is made
 /// under another name, since closing a second descriptor of the database itself would drop SQLite's locks on
