@@ -13,6 +13,8 @@
 #include "server/doctor.h"
 #include "server/house.h"
 #include "server/instructions.h"
+#include "server/panic_command.h"
+#include "server/reap_command.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "tools/all_tools.h"
@@ -89,6 +91,24 @@ int run(int argc, char** argv) {
   auto* doctoring =
       app.add_subcommand("doctor", "Check key, credit, SSH key, folders; print the fix for what is wrong");
 
+  ReapOptions reap_options;
+  auto* reaping = app.add_subcommand(
+      "reap",
+      "One pass, for cron or CI: end what is over, report the rest. 0: nothing bills, 1: something "
+      "does, 2: unknown");
+  reaping->add_option("--project", reap_options.project, "Only rentals of this folder; default all of ours");
+  reaping->add_flag("--json", reap_options.as_json, "Print JSON");
+
+  PanicOptions panic_options;
+  auto* panicking = app.add_subcommand(
+      "panic", "Destroy everything of ours on the account now, and read back that it is gone");
+  panicking->add_flag("--yes", panic_options.yes, "Do not ask");
+  panicking->add_flag("--discard-results", panic_options.discard_results,
+                      "Do not try to bring results home first");
+  panicking->add_option("--collect-seconds", panic_options.collect_seconds, "How long that attempt may take")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -103,6 +123,14 @@ int run(int argc, char** argv) {
   if (sandboxing->parsed()) {
     sandbox.state_folder = state_folder;
     return run_sandbox(sandbox, leash);
+  }
+  if (reaping->parsed()) {
+    const auto house = open_house();
+    return house ? reap_command(*house, reap_options) : 2;
+  }
+  if (panicking->parsed()) {
+    const auto house = open_house();
+    return house ? panic_command(*house, panic_options) : 2;
   }
   if (doctoring->parsed()) {
     set_log_level(LogLevel::quiet);

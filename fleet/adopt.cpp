@@ -1,0 +1,66 @@
+#include "fleet/adopt.h"
+
+#include "core/log.h"
+#include "core/text.h"
+#include "fleet/lifecycle.h"
+#include "fleet/reach.h"
+
+namespace vastgpu {
+namespace {
+
+constexpr std::string_view kNote = "adopted: it carried our label and was not in this ledger";
+
+/// Where it stands, as far as the marketplace says. Its SSH address is taken from there too, and its host key
+/// is seen for the first time.
+Rental rental_from(const Deps& d, const Instance& row, const std::filesystem::path& project,
+                   std::string label) {
+  const TimePoint now = d.clock.now();
+  Rental r;
+  r.label = std::move(label);
+  r.project = (project.empty() ? d.settings.state_folder / "adopted" / r.label : project).string();
+  r.machine = row.machine;
+  r.instance = row.id;
+  r.gpu_name = clean_line(row.gpu_name, 60);
+  r.num_gpus = row.num_gpus;
+  r.price = row.price;
+  r.interruptible = row.is_bid;
+  r.image = clean_line(row.image, 200);
+  r.disk = row.disk_space;
+  r.created = std::min(row.started.value_or(now), now);
+  r.ready = r.created;  // somebody may have worked on it: nothing is destroyed as if nobody could
+  r.ssh = row.direct ? row.direct : row.relay;
+  r.status = row.actual_status == "exited" || !r.ssh ? Status::stopped : Status::ready;
+  r.lease_end = std::max(row.end_date.value_or(now + std::chrono::hours(24)), now);
+  r.worst_case = r.price * std::chrono::duration_cast<Hours>(now - r.created);  // what is certain until now
+  r.note = kNote;
+  return r;
+}
+
+}  // namespace
+
+Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::filesystem::path& project,
+                            const Caller& caller) {
+  const auto lock = lock_rental(d, "adopt-" + to_string(row.id), caller);
+  if (!lock) return fail(lock.error());
+  auto known = d.ledger.rental_by_instance(row.id);
+  if (!known) return fail(std::move(known).error());
+  if (*known) return **std::move(known);  // another call was faster
+  std::string label = row.label;
+  auto taken = d.ledger.rental_by_label(label);
+  if (!taken) return fail(std::move(taken).error());
+  if (*taken || !is_plain_name(label)) label = "vg-adopted-" + to_string(row.id);
+  const Rental rental = rental_from(d, row, project, std::move(label));
+  auto written = d.ledger.open_intent(rental, {}).and_then([&] {
+    return d.ledger.add_event({d.clock.now(),
+                               "adopt",
+                               rental.label,
+                               {{"instance_id", row.id}, {"label", clean_line(row.label, 120)}}});
+  });
+  if (!written) return fail(std::move(written).error().during("adopting instance " + to_string(row.id)));
+  log_fact("adopted label=", rental.label, " instance=", row.id.value);
+  return rental;
+}
+
+bool was_orphan(const Rental& rental) { return rental.note == kNote; }
+
+}  // namespace vastgpu

@@ -1,0 +1,20 @@
+#pragma once
+// A contract that carries a label like ours but is not in this ledger: the ledger was lost, or another
+// computer of the same account rented it. It bills, so it is written down and can be ended like any other.
+
+#include "fleet/reconcile.h"
+
+namespace vastgpu {
+
+/// Writes a rental for an orphan, and gives it. Results of it go to `project`; where that is empty, to
+/// <state folder>/adopted/<label>, since its own project is not known. Its lease is unknown: the end of the
+/// contract that the host set, else a day from now, stands for it. Any number of processes may do this at
+/// once: it is written once.
+/// @error as Ledger, and as lock_rental
+Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::filesystem::path& project,
+                            const Caller& caller);
+
+/// Whether a rental came to us that way, so that its lease is not what somebody was shown.
+bool was_orphan(const Rental& rental);
+
+}  // namespace vastgpu
