@@ -35,7 +35,8 @@ struct TaskRequest {
   std::optional<double> disk_gb = {};
   std::optional<std::string> image = {};
   std::optional<double> cuda = {};
-  std::string command = {};  ///< that will run, as the caller knows it: "torchrun --nproc_per_node 2 train.py"
+  std::string command =
+      {};           ///< that will run, as the caller knows it: "torchrun --nproc_per_node 2 train.py"
   json facts = {};  ///< an object of settings (analysis/setting.h) that the caller knows
   std::vector<PastRun> past_runs = {};  ///< of this project, newest first
 };
