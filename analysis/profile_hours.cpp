@@ -69,11 +69,9 @@ std::optional<Evidence> ProfileBuilder::computed_hours() {
   if (!estimated_) return std::nullopt;
   if (const auto samples = claims_.settle("samples"); samples && samples->guess)
     estimated_->assumed.emplace_back("samples");
-  // What the user said in this call of the amount of work beats the plan's total.
-  const bool from_user = said_by_user({"tokens", "steps", "samples", "epochs"});
   return witness("gpu_hours", estimated_->likely.count() * profile_.gpus,
-                 text("computed: ", estimated_->how, ", ", card->name),
-                 from_user ? rank::kMeasured : rank::kScript, !estimated_->assumed.empty());
+                 text("computed: ", estimated_->how, ", ", card->name), rank::kScript,
+                 !estimated_->assumed.empty());
 }
 
 void ProfileBuilder::take_hours(const Evidence& chosen, double low, double likely, double high) {
@@ -84,8 +82,11 @@ void ProfileBuilder::take_hours(const Evidence& chosen, double low, double likel
 
 void ProfileBuilder::settle_hours() {
   for (const std::string& w : plan_.hours.warnings) warn(plan_.source + ", " + w);
-  const auto planned = settle(plan_hours());
+  auto planned = settle(plan_hours());
   const auto computed = computed_hours();
+  // What the user said in this call of the amount of work beats the plan's total.
+  const bool users_amount = computed && said_by_user({"tokens", "steps", "samples", "epochs"});
+  if (users_amount && planned) planned->rank = std::max(planned->rank, rank::kPlanSum);
   if (estimated_) profile_.scales_with_card = estimated_->scales_with_card;
   std::vector<Evidence> totals;
   const auto stated_total = claims_.settle("gpu_hours");
@@ -95,9 +96,9 @@ void ProfileBuilder::settle_hours() {
     // A smoke run is no measure of a whole plan, nor what ran then of another amount that the user names now.
     const double past = e->value.get<double>();
     const double n = profile_.gpus;
-    if (planned && past < planned->value.get<double>() / 3) e->rank = rank::kScript;
-    if (computed && (past < estimated_->low.count() * n / 3 ||
-                     (computed->rank == rank::kMeasured && past > estimated_->high.count() * n * 3)))
+    if (planned && past < planned->value.get<double>() / 3) e->rank = rank::kRule;
+    if (computed &&
+        (past < estimated_->low.count() * n / 3 || (users_amount && past > estimated_->high.count() * n * 3)))
       e->rank = rank::kRule;
     totals.push_back(*std::move(e));
   }

@@ -1,7 +1,6 @@
 #include "analysis/sentence.h"
 
 #include <cstdlib>
-#include <regex>
 
 #include <algorithm>
 #include <array>
@@ -181,13 +180,12 @@ std::vector<ModelMention> named_models(std::string_view task) {
 
 /// "7B", "1.5 b parameters", "70亿参数": a size that no model name carries. Billions.
 std::optional<double> bare_size(const std::string& plain_text) {
-  static const std::regex kBillions(
+  static const Pattern kBillions(
       R"((?:^|[^\w.])(\d{1,4}(?:\.\d{1,3})?)\s?(b|billion|m)(?![\w/])(?!\s?(?:\w+ )?(?:tokens?|samples|images|examples|steps|pairs|rows|sentences|documents|docs|records|queries|articles|lines|words|frames|files|users|nodes|edges|points|cells|molecules|sequences|clips|messages|iterations|timesteps|transitions)))");
-  static const std::regex kHundredMillions(R"((\d{1,5}(?:\.\d{1,2})?)\s?亿)");
-  std::smatch match;
-  if (std::regex_search(plain_text, match, kBillions))
-    return std::atof(match[1].str().c_str()) * (match[2] == "m" ? 0.001 : 1);
-  if (std::regex_search(plain_text, match, kHundredMillions)) return std::atof(match[1].str().c_str()) / 10;
+  static const Pattern kHundredMillions(R"((\d{1,5}(?:\.\d{1,2})?)\s?亿)");
+  if (const auto m = kBillions.find(plain_text))
+    return std::atof((*m)[1].c_str()) * ((*m)[2] == "m" ? 0.001 : 1);
+  if (const auto m = kHundredMillions.find(plain_text)) return std::atof((*m)[1].c_str()) / 10;
   return std::nullopt;
 }
 

@@ -308,8 +308,9 @@ SCENARIO(
     CHECK(unknown.code == 2);
     CHECK(mentions(unknown.text, "another call is working on this rental"));
 
+    const json before = stage.state()["requests"];
     Command panicking(stage, {"panic", "--yes", "--collect-seconds", "3600"});
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    while (stage.state()["requests"] == before) std::this_thread::yield();  // it is looking by now
     panicking.interrupt();
     const Said interrupted = panicking.said();
     INFO(interrupted.text);

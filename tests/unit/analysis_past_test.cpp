@@ -185,6 +185,21 @@ TEST_CASE("a smoke run does not stand for a plan of a hundred GPU-hours") {
   PastRun whole = good_run();
   whole.hours = Hours(80);
   CHECK(project.analysed({whole}).gpu_hours->count() == Approx(80));
+
+  const Project summed;  // a plan without a total, whose costs add up
+  summed.folder.write("refine-logs/EXPERIMENT_PLAN.md",
+                      "| Milestone | GPU-hours |\n|--|--|\n| M0 | 30 |\n| M1 | 60 |\n");
+  CHECK(summed.analysed({smoke}).gpu_hours->count() == Approx(90));
+}
+
+TEST_CASE("an amount that the user names beats the plan, and what is computed of it stays a computation") {
+  const Project project;
+  project.folder.write("refine-logs/EXPERIMENT_PLAN.md", "# Plan\n\n- Total estimated GPU-hours: 1000\n");
+  const auto p = project.analysed({}, {{"samples", 500'000}, {"epochs", 3}, {"batch", 8}, {"seq", 1024}});
+  const Evidence& e = evidence(p, "gpu_hours");
+  CHECK(e.source.starts_with("computed: "));
+  CHECK(e.rank == rank::kScript);
+  CHECK(join(e.overruled, "; ").find("1000 GPU-hours") != std::string::npos);
 }
 
 TEST_CASE(
