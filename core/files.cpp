@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "core/crash_point.h"
 #include "core/fd.h"
 #include "core/text.h"
 
@@ -92,6 +93,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
     }
     if (::fsync(fd.get()) != 0) return give_up("cannot sync", errno);
   }
+  const CrashPoints crash("disk");
   if (::rename(temporary.c_str(), path.c_str()) != 0) return give_up("cannot replace", errno);
   const Fd parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent) ::fsync(parent.get());

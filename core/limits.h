@@ -2,10 +2,10 @@
 // The limits on what may be spent: those of the account from settings.json, and which of them hold for one
 // call. Plain values; any thread.
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/units.h"
@@ -25,16 +25,14 @@ struct AccountLimits {
 inline constexpr Usd kDefaultPerRental{10};
 inline constexpr Usd kDefaultPerDay{25};
 
-/// The text of a settings file. `subject` names it in messages.
-/// @error invalid_argument  not a JSON object, an unknown key, a value that is no number or outside
-/// 0..1000000
-///                          (max_machines: an integer 0..1000); the key and what was expected are named
-Result<AccountLimits> parse_limits(std::string_view text, const std::string& subject);
-
-/// No file is no limits; one that cannot be read is an error.
-/// @error invalid_argument  as parse_limits, or the file is not a regular file of at most 64 kB
-/// @error unavailable       it cannot be read
-Result<AccountLimits> read_limits(const std::filesystem::path& file);
+/// The keys of the settings file that are dollars.
+struct DollarKey {
+  const char* name;
+  std::optional<Usd> AccountLimits::*field;
+};
+inline constexpr std::array kDollarKeys{DollarKey{"max_usd_per_rental", &AccountLimits::per_rental},
+                                        DollarKey{"max_usd_per_day", &AccountLimits::per_day},
+                                        DollarKey{"max_usd_open", &AccountLimits::open}};
 
 /// What the ledger holds one rental or extension against, in one transaction.
 struct IntentLimits {

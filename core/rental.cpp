@@ -6,6 +6,7 @@ namespace vastgpu {
 namespace {
 constexpr std::array kStatusWords{"renting",    "booting",   "ready",  "stopped",
                                   "destroying", "destroyed", "refused"};
+constexpr std::array kLeaseEndWords{"stop", "destroy"};
 constexpr std::array kJobWords{"starting", "running", "finished", "failed", "lost"};
 
 template <class E, std::size_t N>
@@ -18,6 +19,10 @@ std::optional<E> find_word(const std::array<const char*, N>& words, std::string_
 
 const char* to_string(Status s) { return kStatusWords[static_cast<std::size_t>(s)]; }
 std::optional<Status> parse_status(std::string_view word) { return find_word<Status>(kStatusWords, word); }
+const char* to_string(LeaseEnd e) { return kLeaseEndWords[static_cast<std::size_t>(e)]; }
+std::optional<LeaseEnd> parse_lease_end(std::string_view word) {
+  return find_word<LeaseEnd>(kLeaseEndWords, word);
+}
 const char* to_string(JobState s) { return kJobWords[static_cast<std::size_t>(s)]; }
 std::optional<JobState> parse_job_state(std::string_view word) {
   return find_word<JobState>(kJobWords, word);

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/endpoint.h"
 #include "core/ids.h"
+#include "core/secret.h"
 #include "core/units.h"
 
 namespace vastgpu {
@@ -23,6 +24,14 @@ enum class Status {
 };
 const char* to_string(Status s);
 std::optional<Status> parse_status(std::string_view word);
+
+/// What the guard does when the lease is over.
+enum class LeaseEnd {
+  stop,     ///< the GPU bill ends, the disk waits for rescue and bills on
+  destroy,  ///< everything ends, and what is not home by then is lost
+};
+const char* to_string(LeaseEnd e);
+std::optional<LeaseEnd> parse_lease_end(std::string_view word);
 
 /// An offer, a task profile and a lease, priced. Expires; can be used once.
 struct Quote {
@@ -75,6 +84,47 @@ struct Rental {
   std::optional<TimePoint> setup_done;
   std::optional<TimePoint> collected;  ///< last complete receipt
   std::string note;                    ///< last trouble, for people
+  LeaseEnd at_end = LeaseEnd::stop;    ///< what its guard was told when it was rented
+  Usd renew_to;                        ///< the keeper may let the worst case grow to this; less: never
+  std::string envelope;                ///< id of the envelope it draws from; empty: none
+  std::string replaces;                ///< label of the rental whose work it goes on with; empty: none
+  Secret instance_key;                 ///< the machine's own restricted key, as create returned it
+  bool adopted = false;  ///< found by its label, of an unknown lease: named and kept, never ended by itself
+  std::optional<UsdPerHour> seen_price;  ///< the marketplace's price when last read
+  std::optional<TimePoint> idle_since;   ///< nothing ran and nothing moved since then
+};
+
+/// Approved once: rentals that start before `until` may draw from it without asking again.
+struct SpendingEnvelope {
+  std::string id;  ///< "e-3f9a1c"
+  std::string project;
+  int max_rentals = 1;
+  Usd max_usd;  ///< on the sum of what its rentals can cost
+  TimePoint until{};
+  TimePoint created{};
+};
+
+/// What one of the layers that end a rental last said of itself.
+struct LayerReport {
+  std::string label;   ///< of the rental; empty: of the account
+  std::string layer;   ///< "guard", "keeper", "server"
+  TimePoint at{};      ///< in our time
+  std::string detail;  ///< one line, cleaned
+};
+
+/// One line of the provider's charges as read after the end.
+struct ChargeRecord {
+  std::string label;
+  std::string type;  ///< "gpu", "disk", "bwd", "bwu"
+  Usd amount;
+  TimePoint read{};
+};
+
+/// How long a machine took from create to ready.
+struct MachineBoot {
+  MachineId machine;
+  TimePoint at{};
+  Hours took{};
 };
 
 enum class JobState { starting, running, finished, failed, lost };

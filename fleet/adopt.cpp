@@ -33,6 +33,7 @@ Rental rental_from(const Deps& d, const Instance& row, const std::filesystem::pa
   r.lease_end = std::max(row.end_date.value_or(now + std::chrono::hours(24)), now);
   r.worst_case = r.price * std::chrono::duration_cast<Hours>(now - r.created);  // what is certain until now
   r.note = kNote;
+  r.adopted = true;
   return r;
 }
 
@@ -60,7 +61,5 @@ Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::files
   log_fact("adopted label=", rental.label, " instance=", row.id.value);
   return rental;
 }
-
-bool was_orphan(const Rental& rental) { return rental.note == kNote; }
 
 }  // namespace vastgpu

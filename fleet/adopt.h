@@ -14,7 +14,4 @@ namespace vastgpu {
 Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::filesystem::path& project,
                             const Caller& caller);
 
-/// Whether a rental came to us that way, so that its lease is not what somebody was shown.
-bool was_orphan(const Rental& rental);
-
 }  // namespace vastgpu

@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <string>
 
+#include "core/account_settings.h"
 #include "core/clock.h"
-#include "core/limits.h"
 #include "market/market.h"
 #include "remote/shell.h"
 #include "state/instance_file.h"
@@ -18,9 +18,10 @@
 namespace vastgpu {
 
 struct FleetSettings {
-  std::filesystem::path state_folder;               ///< locks live here
-  std::filesystem::path settings_file = {};         ///< where `limits` come from
-  Result<AccountLimits> limits = AccountLimits{};   ///< as read for this call; an error: nothing may be spent
+  std::filesystem::path state_folder;        ///< locks live here
+  std::filesystem::path settings_file = {};  ///< where `account` comes from
+  /// As read for this call; an error: nothing may be spent.
+  Result<AccountSettings> account = AccountSettings{};
   std::string api_url = "https://console.vast.ai";  ///< what the guard on the machine calls
   /// One limit for the whole boot. Shorter ones throw half-done image pulls away and never converge.
   Duration boot_limit = std::chrono::minutes(15);

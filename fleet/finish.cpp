@@ -132,7 +132,7 @@ namespace {
 /// Moves the lease in the ledger, within all limits. On disk before anything is sent.
 Result<void> move_lease(const Deps& d, Rental& rental, Hours by, std::optional<Usd> budget,
                         ExtendOutcome& out) {
-  if (!d.settings.limits) return fail(d.settings.limits.error());
+  if (!d.settings.account) return fail(d.settings.account.error());
   const bool stopped = rental.status == Status::stopped;
   const TimePoint from = stopped ? std::max(rental.lease_end, d.clock.now()) : rental.lease_end;
   const TimePoint end = from + std::chrono::duration_cast<Duration>(by);
@@ -149,7 +149,8 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, std::optional<U
                  .next_step = "extend by less"});
   out.added = rental.price * (by + (stopped ? Hours(kGuardGrace) : Hours(0)));
   const Usd worst = rental.worst_case + out.added;
-  const IntentLimits limits = limits_for(*d.settings.limits, d.settings.settings_file, budget, std::nullopt);
+  const IntentLimits limits =
+      limits_for(d.settings.account->limits, d.settings.settings_file, budget, std::nullopt);
   auto moved = d.ledger.extend_lease(rental.label, end, worst, d.clock.now(), limits).and_then([&] {
     return d.ledger.add_event(
         {d.clock.now(),

@@ -109,6 +109,7 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
                  .next_step = "raise max_usd, or pick a cheaper quote"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
+  if (auto ours = d.ledger.pin_account(account->id); !ours) return ours;  // a key may come to mean another one
   // At zero credit the marketplace stops everything and deletes it later: work would be lost.
   if (account->credit < quote.worst_case)
     return fail({.code = Code::over_budget,
@@ -158,7 +159,7 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
 /// `refused`; of effect unknown it stays `renting` and reconcile settles it.
 Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request, std::stop_token stop) {
   const IntentLimits limits =
-      limits_for(*d.settings.limits, d.settings.settings_file, request.budget, request.max_usd);
+      limits_for(d.settings.account->limits, d.settings.settings_file, request.budget, request.max_usd);
   // On disk before on the wire: after a crash, the label tells which contract may be ours.
   if (auto noted = d.ledger.open_intent(rental, limits); !noted) return noted;
   auto event = d.ledger.add_event(
@@ -293,7 +294,7 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
                                 : " expired at " + to_iso8601((*first)->expires)),
              .next_step = "call provision for a fresh quote"});
       // Everything that can be known before money moves.
-      if (!d.settings.limits) return fail(d.settings.limits.error());
+      if (!d.settings.account) return fail(d.settings.account.error());
       auto key = d.ssh.public_key();
       if (!key) return fail(std::move(key).error().during("before renting"));
       public_key = *key;

@@ -103,7 +103,7 @@ class Reaping {
     if (!started) return failed(f.line, started.error());
     const TimePoint now = d_.clock.now();
     const bool overdue = now > rental.lease_end + kGuardIsLate &&
-                         (!*started || now > **started + kRescueTakes) && !was_orphan(rental);
+                         (!*started || now > **started + kRescueTakes) && !rental.adopted;
     std::string seen;
     bool all_over = false, failed_one = false;
     auto shell = reach(d_, rental, stop_);
@@ -167,8 +167,7 @@ class Reaping {
     const std::string id = to_string(*rental.instance);
     const std::string by_hand =
         "call extend with instance_id " + id + " and hours 0.25 to start it for its results, then destroy";
-    if (!over || was_orphan(rental))
-      return left(f.line, "stopped; its disk bills and may hold results", by_hand);
+    if (!over || rental.adopted) return left(f.line, "stopped; its disk bills and may hold results", by_hand);
     auto jobs = d_.ledger.jobs(rental.label);
     if (!jobs) return failed(f.line, jobs.error());
     if (!may_destroy(rental, *jobs))

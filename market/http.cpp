@@ -1,5 +1,6 @@
 #include "market/http.h"
 
+#include "core/crash_point.h"
 #include "core/text.h"
 #include "market/http_connection.h"
 
@@ -58,6 +59,8 @@ void Http::give_back(std::unique_ptr<HttpConnection> connection) {
 }
 
 Result<HttpAnswer> Http::send(const HttpRequest& request, std::stop_token stop) {
+  std::optional<CrashPoints> crash;  // a search is a POST that changes nothing
+  if (request.method != "GET" && request.path.find("/bundles/") == std::string::npos) crash.emplace("api");
   RawRequest raw{.method = request.method,
                  .path = settings_.base.path + request.path,
                  .body = request.body,

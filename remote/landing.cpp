@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "core/crash_point.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -229,6 +230,7 @@ Result<std::string> Landing::Part::place(const std::string& known) {
       kept = *std::move(moved);
     }
   }
+  const CrashPoints crash("disk");
   if (::renameat(folder_->get(), temporary_.c_str(), folder_->get(), name_.c_str()) != 0)
     return fail(cannot("cannot rename to", name_, errno));
   temporary_.clear();

@@ -1,5 +1,6 @@
 #include "remote/ssh_shell.h"
 
+#include "core/crash_point.h"
 #include "core/text.h"
 #include "remote/collect.h"
 #include "remote/sync_up.h"
@@ -19,6 +20,7 @@ std::string octal(unsigned mode) {
 
 Result<ExecResult> run_command(SshSession& session, const std::string& command, std::string_view input,
                                std::size_t max_output, Patience& patience) {
+  const CrashPoints crash("ssh");
   auto running = SshCommand::start(session, command, SshCommand::Output::kept, max_output, patience);
   if (!running) return fail(std::move(running).error());
   (*running)->send_meanwhile(input);
@@ -61,11 +63,13 @@ Result<void> SshShell::put(const std::string& remote_path, const std::string& co
 Result<SyncReport> SshShell::sync_up(const std::filesystem::path& local, const std::string& remote,
                                      const SyncRules& rules, const ProgressFn& progress,
                                      std::stop_token stop) {
+  const CrashPoints crash("ssh");
   return send_tree(*session_, local, remote, rules, progress, std::move(stop));
 }
 
 Result<Receipt> SshShell::collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
                                   std::stop_token stop) {
+  const CrashPoints crash("ssh");
   return collect_files(*session_, sources, progress, std::move(stop));
 }
 

@@ -54,8 +54,9 @@ void check_account(House& house, Findings& f) {
 
 void check_limits_file(const House& house, Findings& f) {
   const std::string file = house.settings_file().string();
-  auto limits = read_limits(file);
-  if (!limits) return f.take(limits.error());
+  auto settings = read_settings(file);
+  if (!settings) return f.take(settings.error());
+  const AccountLimits* limits = &settings->limits;
   const auto dollars = [](const char* key, const std::optional<Usd>& limit) {
     return limit ? text(", ", key, " ", money(*limit)) : std::string();
   };

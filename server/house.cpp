@@ -148,8 +148,9 @@ Result<Deps> House::open(std::stop_token stop) {
     if (!id) return fail(std::move(id).error());
     const std::scoped_lock hold(opening_);
     if (!ledger_) {
-      auto opened = SqliteLedger::open(ledger_file(*id));
+      auto opened = SqliteLedger::open(ledger_file(*id), settings_.actor);
       if (!opened) return fail(std::move(opened).error());
+      if (auto ours = (*opened)->pin_account(*id); !ours) return fail(std::move(ours).error());
       ledger_ = *std::move(opened);
     }
   }
@@ -157,7 +158,7 @@ Result<Deps> House::open(std::stop_token stop) {
   fleet.state_folder = settings_.state_folder;
   fleet.api_url = settings_.api_url;
   fleet.settings_file = settings_file();
-  fleet.limits = read_limits(fleet.settings_file);
+  fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   return Deps{the_market, the_connector, *ledger_, *clock_, fleet};
 }

@@ -23,6 +23,9 @@ struct HouseSettings {
   std::string ssh_agent;          ///< SSH_AUTH_SOCK
   std::string ssh_key;            ///< VAST_GPU_SSH_KEY: a private key file that goes first
   std::string clock;              ///< VAST_GPU_CLOCK, "SPEED@ORIGIN": with a sandbox only
+  std::string program =
+      {};  ///< what a keeper is started as; empty: none is started. VAST_GPU_KEEPER=off: empty
+  std::string actor = {};  ///< for the ledger's audit: "serve 4711"
   ReadVariable variable;
 
   static HouseSettings from_environment(const ReadVariable& variable);

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/log.h"
+#include "core/text.h"
 #include "sandbox/sandbox.h"
 #include "server/call_command.h"
 #include "server/demo.h"
@@ -23,8 +24,11 @@ namespace {
 
 using namespace vastgpu;
 
-std::unique_ptr<House> open_house() {
-  auto house = House::make(HouseSettings::from_environment(process_variable));
+/// `role`: what this process is in the ledger's audit.
+std::unique_ptr<House> open_house(const std::string& role) {
+  HouseSettings settings = HouseSettings::from_environment(process_variable);
+  settings.actor = text(role, " ", ::getpid());
+  auto house = House::make(std::move(settings));
   if (house) return *std::move(house);
   std::fprintf(stderr, "vast-gpu: %s; %s\n", house.error().what.c_str(), house.error().next_step.c_str());
   return nullptr;
@@ -35,7 +39,7 @@ int serve_stdio() {
   options.output = claim_stdout();
   const SignalStop signals;  // clients often skip the end of input and send SIGTERM at once
   options.stop = signals.token();
-  const auto house = open_house();
+  const auto house = open_house("serve");
   if (!house) return 2;
   return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions}, options);
 }
@@ -116,7 +120,7 @@ int run(int argc, char** argv) {
   }
   if (quiet) set_log_level(LogLevel::quiet);
   if (calling->parsed()) {
-    const auto house = open_house();
+    const auto house = open_house("call");
     return house ? call_command(*house, tool, arguments, as_text) : 2;
   }
   if (demonstrating->parsed()) return demo(demo_options);
@@ -125,16 +129,16 @@ int run(int argc, char** argv) {
     return run_sandbox(sandbox, leash);
   }
   if (reaping->parsed()) {
-    const auto house = open_house();
+    const auto house = open_house("reap");
     return house ? reap_command(*house, reap_options) : 2;
   }
   if (panicking->parsed()) {
-    const auto house = open_house();
+    const auto house = open_house("panic");
     return house ? panic_command(*house, panic_options) : 2;
   }
   if (doctoring->parsed()) {
     set_log_level(LogLevel::quiet);
-    const auto house = open_house();
+    const auto house = open_house("doctor");
     return house ? doctor(*house) : 2;
   }
   if (serving->parsed() || isatty(STDIN_FILENO) == 0) return serve_stdio();

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/crash_point.h"
 #include "core/fd.h"
 #include "core/files.h"
 
@@ -58,6 +59,7 @@ class RealDisk : public Disk {
   }
 
   Result<void> write(const fs::path& path, std::string_view content, std::optional<unsigned> mode) override {
+    const CrashPoints crash("disk");
     const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd) return fail(disk_error("cannot create", path, errno));
     if (mode && ::fchmod(fd.get(), static_cast<mode_t>(*mode)) != 0)  // open() alone would apply the umask
@@ -75,11 +77,13 @@ class RealDisk : public Disk {
   Result<void> sync_dir(const fs::path& folder) override { return sync_path(folder, O_RDONLY | O_DIRECTORY); }
 
   Result<void> rename(const fs::path& from, const fs::path& to) override {
+    const CrashPoints crash("disk");
     if (::rename(from.c_str(), to.c_str()) != 0) return fail(disk_error("cannot replace", to, errno));
     return {};
   }
 
   Result<bool> rename_new(const fs::path& from, const fs::path& to) override {
+    const CrashPoints crash("disk");
     // Works on every file system with hard links and never replaces; the rest gets a look and a rename.
     if (::link(from.c_str(), to.c_str()) == 0) {
       ::unlink(from.c_str());
@@ -93,6 +97,7 @@ class RealDisk : public Disk {
   }
 
   Result<bool> exchange(const fs::path& a, const fs::path& b) override {
+    const CrashPoints crash("disk");
 #ifdef RENAME_EXCHANGE
     if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return true;
     if (errno != EINVAL && errno != ENOSYS && errno != ENOENT && errno != ENOTSUP)

@@ -22,6 +22,8 @@ struct LedgerEvent {
   std::string kind;   ///< "rent", "destroy", "extend", "gone", ...
   std::string label;  ///< rental, may be empty
   json detail = json::object();
+  std::string actor =
+      {};  ///< who asked: "serve 4711", "keeper 4712", "reap 4713"; filled in by the ledger when empty
 };
 
 /// A machine that failed us.
@@ -29,6 +31,11 @@ struct MachineFailure {
   MachineId machine;
   TimePoint at{};
   std::string reason;
+};
+
+struct EnvelopeUse {
+  int rentals = 0;
+  Usd usd;
 };
 
 class Ledger {
@@ -41,9 +48,9 @@ class Ledger {
   virtual Result<std::vector<Quote>> quotes(const std::string& project, int limit) = 0;
 
   /// The intent, on disk before the request leaves. In one transaction: the quote must not have been used,
-  /// and this rental's worst case must fit every limit beside those of the rentals that are there (the rules
-  /// are in state/spending.h); its day is that of `rental.created`. A quote whose rentals were all refused is
-  /// not used; an empty quote_id never is.
+  /// and this rental's worst case must fit every limit, and its envelope, beside those of the rentals that
+  /// are there (the rules are in state/spending.h); its day is that of `rental.created`. A quote whose
+  /// rentals were all refused is not used; an empty quote_id never is.
   /// @error over_budget  the numbers are in the message, and how to raise the limit
   /// @error wrong_state  the quote was used: its rental's label is in the message; or the label was used
   virtual Result<void> open_intent(const Rental& rental, const IntentLimits& limits) = 0;
@@ -75,6 +82,35 @@ class Ledger {
   virtual Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case,
                                     TimePoint now, const IntentLimits& limits) = 0;
 
+  /// The lease ends earlier; the worst case stays what was shown. A later end than the present one changes
+  /// nothing.
+  /// @error not_found
+  virtual Result<void> shorten_lease(const std::string& label, TimePoint new_end) = 0;
+
+  virtual Result<void> add_envelope(const SpendingEnvelope& envelope) = 0;
+  virtual Result<std::optional<SpendingEnvelope>> envelope(const std::string& id) = 0;
+  /// Of a project and not over at `now`, newest first.
+  virtual Result<std::vector<SpendingEnvelope>> open_envelopes(const std::string& project, TimePoint now) = 0;
+  /// What its rentals have taken: refused ones nothing, ended ones what they can have cost until then.
+  virtual Result<EnvelopeUse> envelope_use(const std::string& id) = 0;
+
+  /// Replaces what that layer said before.
+  virtual Result<void> note_layer(const LayerReport& report) = 0;
+  /// Of a rental; of the account with an empty label.
+  virtual Result<std::vector<LayerReport>> layers(const std::string& label) = 0;
+
+  /// Replaces what was read before.
+  /// @error not_found  no rental has that label
+  virtual Result<void> put_charges(const std::string& label, const std::vector<ChargeRecord>& charges) = 0;
+  virtual Result<std::vector<ChargeRecord>> charges(const std::string& label) = 0;
+
+  virtual Result<void> add_machine_boot(const MachineBoot& boot) = 0;
+  virtual Result<std::vector<MachineBoot>> machine_boots(MachineId machine) = 0;  ///< oldest first
+
+  /// Remembers the account at first use.
+  /// @error wrong_state  this ledger is of another account: both ids are in the message
+  virtual Result<void> pin_account(AccountId account) = 0;
+
   /// @error not_found  no rental has that label; also of add_receipt
   virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)
   virtual Result<std::vector<Job>> jobs(const std::string& label) = 0;  ///< newest first
@@ -92,6 +128,8 @@ class Ledger {
 
   virtual Result<void> add_event(const LedgerEvent& event) = 0;
   virtual Result<std::vector<LedgerEvent>> events(const std::string& label) = 0;  ///< oldest first
+  /// Of all rentals, of one kind ("outbid"), oldest first.
+  virtual Result<std::vector<LedgerEvent>> events_of_kind(const std::string& kind, TimePoint since) = 0;
 
   virtual Result<void> add_machine_failure(const MachineFailure& failure) = 0;
   virtual Result<std::vector<MachineFailure>> machine_failures(TimePoint since) = 0;  ///< oldest first

@@ -41,7 +41,30 @@ void each_field(some<Rental> auto& r, V&& v) {
   v("ssh", r.ssh), v("host_key", r.host_key), v("created", r.created), v("ready", r.ready);
   v("lease_end", r.lease_end), v("ended", r.ended), v("setup_done", r.setup_done),
       v("collected", r.collected);
-  v("note", r.note);
+  v("note", r.note), v("at_end", r.at_end), v("renew_to", r.renew_to), v("envelope", r.envelope);
+  v("replaces", r.replaces), v("instance_key", r.instance_key), v("adopted", r.adopted);
+  v("seen_price", r.seen_price), v("idle_since", r.idle_since);
+}
+
+template <class V>
+void each_field(some<SpendingEnvelope> auto& e, V&& v) {
+  v("id", e.id), v("project", e.project), v("max_rentals", e.max_rentals), v("max_usd", e.max_usd);
+  v("until", e.until), v("created", e.created);
+}
+
+template <class V>
+void each_field(some<LayerReport> auto& r, V&& v) {
+  v("label", r.label), v("layer", r.layer), v("at", r.at), v("detail", r.detail);
+}
+
+template <class V>
+void each_field(some<ChargeRecord> auto& c, V&& v) {
+  v("label", c.label), v("type", c.type), v("amount", c.amount), v("read", c.read);
+}
+
+template <class V>
+void each_field(some<MachineBoot> auto& b, V&& v) {
+  v("machine", b.machine), v("at", b.at), v("hours", b.took);
 }
 
 template <class V>
@@ -58,7 +81,7 @@ void each_field(some<Receipt> auto& r, V&& v) {
 
 template <class V>
 void each_field(some<LedgerEvent> auto& e, V&& v) {
-  v("at", e.at), v("kind", e.kind), v("label", e.label), v("detail", e.detail);
+  v("at", e.at), v("kind", e.kind), v("label", e.label), v("detail", e.detail), v("actor", e.actor);
 }
 
 template <class V>
@@ -86,6 +109,8 @@ inline void put(Statement& s, TimePoint v) { s.bind(std::int64_t{v.time_since_ep
 inline void put(Statement& s, Hours v) { s.bind(v.count()); }
 inline void put(Statement& s, Status v) { s.bind(std::string(to_string(v))); }
 inline void put(Statement& s, JobState v) { s.bind(std::string(to_string(v))); }
+inline void put(Statement& s, LeaseEnd v) { s.bind(std::string(to_string(v))); }
+inline void put(Statement& s, const Secret& v) { s.bind(v.reveal()); }
 inline void put(Statement& s, const json& v) { s.bind(dump(v)); }
 inline void put(Statement& s, const Endpoint& v) { s.bind(v.host + ":" + std::to_string(v.port)); }
 template <class Tag>
@@ -122,6 +147,11 @@ inline bool get(const Statement& s, int at, JobState& v) {
   const auto word = parse_job_state(s.text(at));
   return word ? (v = *word, true) : false;
 }
+inline bool get(const Statement& s, int at, LeaseEnd& v) {
+  const auto word = parse_lease_end(s.text(at));
+  return word ? (v = *word, true) : false;
+}
+inline bool get(const Statement& s, int at, Secret& v) { return v = Secret(s.text(at)), true; }
 inline bool get(const Statement& s, int at, json& v) {
   auto parsed = parse_json(s.text(at), "ledger", 1000);  // ours: no reason to refuse depth
   return parsed ? (v = *std::move(parsed), true) : false;

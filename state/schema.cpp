@@ -149,7 +149,62 @@ CREATE TABLE extensions (
 CREATE INDEX extensions_by_time ON extensions (at);
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions};
+// What keeps watch beside the assistant, and what may be rented without asking again. Rentals of before end
+// by stop and are never renewed.
+constexpr const char* kWatch = R"sql(
+ALTER TABLE rentals ADD COLUMN at_end TEXT NOT NULL DEFAULT 'stop';
+ALTER TABLE rentals ADD COLUMN renew_to REAL NOT NULL DEFAULT 0;
+ALTER TABLE rentals ADD COLUMN envelope TEXT NOT NULL DEFAULT '';
+ALTER TABLE rentals ADD COLUMN replaces TEXT NOT NULL DEFAULT '';
+ALTER TABLE rentals ADD COLUMN instance_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE rentals ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rentals ADD COLUMN seen_price REAL;
+ALTER TABLE rentals ADD COLUMN idle_since INTEGER;
+UPDATE rentals SET adopted = 1 WHERE note = 'adopted: it carried our label and was not in this ledger';
+CREATE INDEX rentals_by_envelope ON rentals (envelope);
+
+CREATE TABLE envelopes (
+  n           INTEGER PRIMARY KEY,
+  id          TEXT NOT NULL UNIQUE,
+  project     TEXT NOT NULL,
+  max_rentals INTEGER NOT NULL,
+  max_usd     REAL NOT NULL,
+  until       INTEGER NOT NULL,
+  created     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE layers (
+  label  TEXT NOT NULL,
+  layer  TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (label, layer)
+) STRICT;
+
+CREATE TABLE charges (
+  label  TEXT NOT NULL REFERENCES rentals (label),
+  type   TEXT NOT NULL,
+  amount REAL NOT NULL,
+  read   INTEGER NOT NULL,
+  PRIMARY KEY (label, type)
+) STRICT;
+
+CREATE TABLE machine_boots (
+  n       INTEGER PRIMARY KEY,
+  machine INTEGER NOT NULL,
+  at      INTEGER NOT NULL,
+  hours   REAL NOT NULL
+) STRICT;
+CREATE INDEX machine_boots_by_machine ON machine_boots (machine);
+
+CREATE TABLE pinned (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+ALTER TABLE events ADD COLUMN actor TEXT NOT NULL DEFAULT '';
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
+CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch};
 
 Error stranger() {
   return {.code = Code::corrupt,

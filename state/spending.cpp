@@ -16,6 +16,14 @@ struct Taken {
 };
 
 // Times in the ledger are microseconds, prices are per hour.
+constexpr const char* kFromEnvelope = R"sql(
+SELECT count(*),
+       coalesce(sum(CASE WHEN status = 'destroyed' AND ended IS NOT NULL
+                         THEN max(0.0, worst_case - price * max(0, lease_end - ended) / 3600000000.0)
+                         ELSE worst_case END), 0.0)
+FROM rentals WHERE envelope = ? AND label <> ? AND status <> 'refused'
+)sql";
+
 constexpr const char* kSums = R"sql(
 SELECT coalesce(sum(CASE WHEN may_bill AND project = ? THEN worst_case END), 0.0),
        coalesce(sum(CASE WHEN may_bill THEN worst_case END), 0.0),
@@ -54,7 +62,42 @@ tl::unexpected<Error> over(const std::string& what, const std::string& next_step
   return fail({.code = Code::over_budget, .what = what, .next_step = next_step});
 }
 
+Result<void> check_envelope(Database& db, const Spending& wanted) {
+  if (wanted.envelope.empty()) return {};
+  const auto found = rows::select_one<SpendingEnvelope>(db, "envelopes WHERE id = ?", wanted.envelope);
+  if (!found) return fail(found.error());
+  if (!*found)
+    return fail({.code = Code::not_found,
+                 .what = "there is no envelope " + clean_line(wanted.envelope, 60),
+                 .next_step = "approve one with rent, or rent without it"});
+  const SpendingEnvelope& envelope = **found;
+  const auto taken = taken_from_envelope(db, envelope.id, wanted.label);
+  if (!taken) return fail(taken.error());
+  const std::string ask = "ask the user, and rent with a quote_id of its own";
+  if (wanted.new_machine && wanted.now > envelope.until)
+    return over(text("envelope ", envelope.id, " was approved until ", to_iso8601(envelope.until)), ask);
+  if (wanted.new_machine && taken->rentals >= envelope.max_rentals)
+    return over(text("envelope ", envelope.id, " was approved for ", envelope.max_rentals,
+                     envelope.max_rentals == 1 ? " rental" : " rentals", ", and all of them were used"),
+                ask);
+  if (!fits(taken->usd, wanted.worst_case, envelope.max_usd))
+    return over(text("this could cost up to ", money(wanted.worst_case), ", the other rentals of envelope ",
+                     envelope.id, " up to ", money(taken->usd), ", and it was approved for ",
+                     money(envelope.max_usd)),
+                ask);
+  return {};
+}
+
 }  // namespace
+
+Result<EnvelopeUse> taken_from_envelope(Database& db, const std::string& envelope,
+                                        const std::string& but_label) {
+  auto sums = db.prepare(kFromEnvelope);
+  if (!sums) return fail(std::move(sums).error());
+  rows::put(*sums, envelope), rows::put(*sums, but_label);
+  if (auto row = sums->step(); !row) return fail(std::move(row).error());
+  return EnvelopeUse{static_cast<int>(sums->integer(0)), {sums->real(1)}};
+}
 
 TimePoint day_of(TimePoint moment) { return std::chrono::floor<std::chrono::days>(moment); }
 
@@ -94,7 +137,7 @@ Result<void> check_limits(Database& db, const Spending& wanted, const IntentLimi
              money(found->today), ", and the limit is ", money(*account.per_day), " a day", whose),
         raise("max_usd_per_day", found->today.value + wanted.today.value) + cheaper +
             ", or wait until 00:00 UTC");
-  return {};
+  return check_envelope(db, wanted);
 }
 
 }  // namespace vastgpu

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "core/crash_point.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -82,6 +83,8 @@ Result<bool> Statement::step() {
 }
 
 Result<void> Statement::run() {
+  std::optional<CrashPoints> crash;  // within a transaction its commit is the write
+  if (sqlite3_get_autocommit(sqlite3_db_handle(handle_.get())) != 0) crash.emplace("ledger");
   for (;;) {
     auto row = step();
     if (!row) return fail(std::move(row).error());
@@ -149,6 +152,7 @@ Transaction::~Transaction() {
 }
 
 Result<void> Transaction::commit() {
+  const CrashPoints crash("ledger");
   if (auto done = db_->run("COMMIT"); !done) return done;
   db_ = nullptr;
   return {};

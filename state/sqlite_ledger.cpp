@@ -54,9 +54,11 @@ Result<void> about_rental(Result<void> done, const std::string& label) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::path& path) {
-  return open_ledger_database(path).map(
-      [](Database db) { return std::unique_ptr<SqliteLedger>(new SqliteLedger(std::move(db))); });
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::path& path,
+                                                         std::string actor) {
+  return open_ledger_database(path).map([&](Database db) {
+    return std::unique_ptr<SqliteLedger>(new SqliteLedger(std::move(db), std::move(actor)));
+  });
 }
 
 Result<void> SqliteLedger::add_quote(const Quote& quote) {
@@ -88,7 +90,8 @@ Result<void> SqliteLedger::open_intent(const Rental& rental, const IntentLimits&
                  .what = text("quote ", rental.quote_id, " was already used by rental ", (*user)->label,
                               ", which is ", to_string((*user)->status)),
                  .next_step = "call list to see that rental, or provision for a new quote"});
-  const Spending wanted{rental.project, rental.label, rental.worst_case, rental.worst_case, rental.created};
+  Spending wanted{rental.project, rental.label, rental.worst_case, rental.worst_case, rental.created};
+  wanted.envelope = rental.envelope;
   if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
   auto noted = rows::insert(db_, "rentals", rental);
   if (!noted && noted.error().code == Code::wrong_state)
@@ -163,7 +166,8 @@ Result<void> SqliteLedger::extend_lease(const std::string& label, TimePoint new_
                  .next_step = "read the rental again and decide anew"});
   const Usd added = new_worst_case - rental.worst_case;
   const bool of_today = rental.created >= day_of(now);
-  const Spending wanted{rental.project, label, new_worst_case, of_today ? new_worst_case : added, now, false};
+  Spending wanted{rental.project, label, new_worst_case, of_today ? new_worst_case : added, now, false};
+  wanted.envelope = rental.envelope;
   if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
   if (auto noted =
           rows::run(db_, "INSERT INTO extensions (label, at, added) VALUES (?, ?, ?)", label, now, added);
@@ -174,6 +178,92 @@ Result<void> SqliteLedger::extend_lease(const std::string& label, TimePoint new_
       !moved)
     return moved;
   return change->commit();
+}
+
+Result<void> SqliteLedger::shorten_lease(const std::string& label, TimePoint new_end) {
+  const std::scoped_lock hold(mutex_);
+  if (auto moved =
+          rows::run(db_, "UPDATE rentals SET lease_end = min(lease_end, ?) WHERE label = ?", new_end, label);
+      !moved)
+    return moved;
+  return db_.changes() == 0 ? Result<void>(fail(no_rental(label))) : Result<void>();
+}
+
+Result<void> SqliteLedger::add_envelope(const SpendingEnvelope& envelope) {
+  if (auto sound = check_amount(envelope.max_usd); !sound) return sound;
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "envelopes", envelope);
+}
+
+Result<std::optional<SpendingEnvelope>> SqliteLedger::envelope(const std::string& id) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select_one<SpendingEnvelope>(db_, "envelopes WHERE id = ?", id);
+}
+
+Result<std::vector<SpendingEnvelope>> SqliteLedger::open_envelopes(const std::string& project,
+                                                                   TimePoint now) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<SpendingEnvelope>(
+      db_, "envelopes WHERE project = ? AND until > ? ORDER BY created DESC, n DESC", project, now);
+}
+
+Result<EnvelopeUse> SqliteLedger::envelope_use(const std::string& id) {
+  const std::scoped_lock hold(mutex_);
+  return taken_from_envelope(db_, id, "");
+}
+
+Result<void> SqliteLedger::note_layer(const LayerReport& report) {
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "layers", report,
+                      "ON CONFLICT (label, layer) DO UPDATE SET at = excluded.at, detail = excluded.detail");
+}
+
+Result<std::vector<LayerReport>> SqliteLedger::layers(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<LayerReport>(db_, "layers WHERE label = ? ORDER BY layer", label);
+}
+
+Result<void> SqliteLedger::put_charges(const std::string& label, const std::vector<ChargeRecord>& charges) {
+  const std::scoped_lock hold(mutex_);
+  auto change = Transaction::begin(db_);
+  if (!change) return fail(std::move(change).error());
+  if (auto old = rows::run(db_, "DELETE FROM charges WHERE label = ?", label); !old) return old;
+  for (const ChargeRecord& charge : charges)
+    if (auto noted = about_rental(rows::insert(db_, "charges", charge), label); !noted) return noted;
+  return change->commit();
+}
+
+Result<std::vector<ChargeRecord>> SqliteLedger::charges(const std::string& label) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<ChargeRecord>(db_, "charges WHERE label = ? ORDER BY type", label);
+}
+
+Result<void> SqliteLedger::add_machine_boot(const MachineBoot& boot) {
+  const std::scoped_lock hold(mutex_);
+  return rows::insert(db_, "machine_boots", boot);
+}
+
+Result<std::vector<MachineBoot>> SqliteLedger::machine_boots(MachineId machine) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<MachineBoot>(db_, "machine_boots WHERE machine = ? ORDER BY at, n", machine);
+}
+
+Result<void> SqliteLedger::pin_account(AccountId account) {
+  const std::scoped_lock hold(mutex_);
+  if (auto noted =
+          rows::run(db_, "INSERT INTO pinned (name, value) VALUES ('account', ?) ON CONFLICT DO NOTHING",
+                    to_string(account));
+      !noted)
+    return noted;
+  auto pinned = db_.ask("SELECT value FROM pinned WHERE name = 'account'");
+  if (!pinned) return fail(std::move(pinned).error());
+  if (*pinned == to_string(account)) return {};
+  return fail({.code = Code::wrong_state,
+               .what = "the API key now belongs to account " + to_string(account) +
+                       ", this ledger is of account " + *pinned,
+               .next_step = "use the key of account " + *pinned +
+                            " again, or take accounts.json out of the state folder so that the other "
+                            "account gets a ledger of its own"});
 }
 
 Result<void> SqliteLedger::put_job(const Job& job) {
@@ -226,7 +316,14 @@ Result<std::optional<json>> SqliteLedger::last_receipt(const std::string& label)
 
 Result<void> SqliteLedger::add_event(const LedgerEvent& event) {
   const std::scoped_lock hold(mutex_);
-  return rows::insert(db_, "events", event);
+  LedgerEvent signed_event = event;
+  if (signed_event.actor.empty()) signed_event.actor = actor_;
+  return rows::insert(db_, "events", signed_event);
+}
+
+Result<std::vector<LedgerEvent>> SqliteLedger::events_of_kind(const std::string& kind, TimePoint since) {
+  const std::scoped_lock hold(mutex_);
+  return rows::select<LedgerEvent>(db_, "events WHERE kind = ? AND at >= ? ORDER BY at, n", kind, since);
 }
 
 Result<std::vector<LedgerEvent>> SqliteLedger::events(const std::string& label) {

@@ -17,7 +17,9 @@ class SqliteLedger : public Ledger {
   /// @error corrupt      damaged, or not a ledger: nothing was changed, the message says what to keep
   /// @error wrong_state  written by a newer version
   /// @error unavailable  no right, disk full, or another process has been writing for 10 s; so in every call
-  static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path);
+  /// `actor`: who writes, for the audit: "serve 4711".
+  static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
+                                                    std::string actor = {});
 
   Result<void> add_quote(const Quote& quote) override;
   Result<std::optional<Quote>> quote(const std::string& id) override;
@@ -34,6 +36,21 @@ class SqliteLedger : public Ledger {
   Result<void> extend_lease(const std::string& label, TimePoint new_end, Usd new_worst_case, TimePoint now,
                             const IntentLimits& limits) override;
 
+  Result<void> shorten_lease(const std::string& label, TimePoint new_end) override;
+
+  Result<void> add_envelope(const SpendingEnvelope& envelope) override;
+  Result<std::optional<SpendingEnvelope>> envelope(const std::string& id) override;
+  Result<std::vector<SpendingEnvelope>> open_envelopes(const std::string& project, TimePoint now) override;
+  Result<EnvelopeUse> envelope_use(const std::string& id) override;
+
+  Result<void> note_layer(const LayerReport& report) override;
+  Result<std::vector<LayerReport>> layers(const std::string& label) override;
+  Result<void> put_charges(const std::string& label, const std::vector<ChargeRecord>& charges) override;
+  Result<std::vector<ChargeRecord>> charges(const std::string& label) override;
+  Result<void> add_machine_boot(const MachineBoot& boot) override;
+  Result<std::vector<MachineBoot>> machine_boots(MachineId machine) override;
+  Result<void> pin_account(AccountId account) override;
+
   Result<void> put_job(const Job& job) override;
   Result<std::vector<Job>> jobs(const std::string& label) override;
 
@@ -46,13 +63,15 @@ class SqliteLedger : public Ledger {
 
   Result<void> add_event(const LedgerEvent& event) override;
   Result<std::vector<LedgerEvent>> events(const std::string& label) override;
+  Result<std::vector<LedgerEvent>> events_of_kind(const std::string& kind, TimePoint since) override;
 
   Result<void> add_machine_failure(const MachineFailure& failure) override;
   Result<std::vector<MachineFailure>> machine_failures(TimePoint since) override;
 
  private:
-  explicit SqliteLedger(Database db) : db_(std::move(db)) {}
+  SqliteLedger(Database db, std::string actor) : actor_(std::move(actor)), db_(std::move(db)) {}
 
+  const std::string actor_;
   std::mutex mutex_;
   Database db_;
 };

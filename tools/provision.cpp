@@ -25,8 +25,9 @@ struct ProvisionArgs {
 
 /// What the person should know of the limits before choosing: which options rent would refuse as they stand.
 std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found, std::optional<Usd> budget) {
-  if (!d.settings.limits) return {"rent will refuse: " + d.settings.limits.error().what};
-  const IntentLimits limits = limits_for(*d.settings.limits, d.settings.settings_file, budget, std::nullopt);
+  if (!d.settings.account) return {"rent will refuse: " + d.settings.account.error().what};
+  const IntentLimits limits =
+      limits_for(d.settings.account->limits, d.settings.settings_file, budget, std::nullopt);
   std::vector<std::string> warnings;
   for (const auto& [key, limit] :
        {std::pair{"max_usd_per_rental", limits.account.per_rental},
