@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 namespace {
@@ -60,6 +61,16 @@ Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::files
   if (!written) return fail(std::move(written).error().during("adopting instance " + to_string(row.id)));
   log_fact("adopted label=", rental.label, " instance=", row.id.value);
   return rental;
+}
+
+bool is_homeless(const Deps& d, const Rental& rental) {
+  return rental.adopted &&
+         std::filesystem::path(rental.project).parent_path() == d.settings.state_folder / "adopted";
+}
+
+Result<void> give_project(const Deps& d, Rental& rental, const std::filesystem::path& project) {
+  if (!is_homeless(d, rental)) return {};
+  return amend(d, rental, [&](Rental& now) { now.project = project.string(); });
 }
 
 }  // namespace vastgpu

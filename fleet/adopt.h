@@ -2,7 +2,7 @@
 // A contract that carries a label like ours but is not in this ledger: the ledger was lost, or another
 // computer of the same account rented it. It bills, so it is written down and can be ended like any other.
 
-#include "fleet/reconcile.h"
+#include "fleet/deps.h"
 
 namespace vastgpu {
 
@@ -13,5 +13,12 @@ namespace vastgpu {
 /// @error as Ledger, and as lock_rental
 Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::filesystem::path& project,
                             const Caller& caller);
+
+/// An adopted rental whose project nobody knew turns out to be of this one: its results go there from now on.
+/// Any other rental stays as it is.
+Result<void> give_project(const Deps& d, Rental& rental, const std::filesystem::path& project);
+
+/// An adopted rental of which only the label is known.
+bool is_homeless(const Deps& d, const Rental& rental);
 
 }  // namespace vastgpu

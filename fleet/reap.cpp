@@ -249,13 +249,16 @@ std::vector<Found> sort_out(const Deps& d, const ReapRequest& request, const Rec
     if (row.kind == LiveRow::Kind::stranger) {
       other(std::move(line), "not ours, not touched");
     } else if (row.rental) {
-      if (in_scope(*row.rental))
-        todo.push_back({std::move(line), row.rental, row.instance});
+      Rental rental = *row.rental;
+      const bool homeless = is_homeless(d, rental);
+      if (homeless && !request.project.empty() && row.instance.label.starts_with(ours_here))
+        if (auto given = give_project(d, rental, request.project); !given)
+          log_fact("adopted label=", rental.label, " ", given.error().what);
+      if (in_scope(rental))
+        todo.push_back({std::move(line), rental, row.instance});
       else
-        other(std::move(line), "of project " + row.rental->project + ", not touched");
-    } else if (!request.project.empty() && !row.instance.label.starts_with(ours_here)) {
-      other(std::move(line),
-            "carries our label, of an unknown project; vast-gpu reap without --project adopts it");
+        other(std::move(line), homeless ? "carries our label, of an unknown project; not touched"
+                                        : "of project " + rental.project + ", not touched");
     } else {
       auto rental = adopt_orphan(d, row.instance, request.project, {stop, d.clock.now() + request.patience});
       if (rental) {

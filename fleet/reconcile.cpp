@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "fleet/adopt.h"
 #include "fleet/gone.h"
 #include "fleet/lifecycle.h"
 #include "fleet/record.h"
@@ -14,6 +15,7 @@ namespace {
 // A new contract may be missing from lists for its first seconds.
 constexpr auto kMayBeInvisible = std::chrono::seconds(60);
 // After this long with complete lists and no such label, a create without an answer did not happen.
+constexpr auto kForAdopting = std::chrono::seconds(10);  // another process may be adopting it just now
 constexpr auto kSettledAfter = std::chrono::minutes(5);
 
 /// The contract of an intent whose answer was lost, or that was believed refused. False when the call that
@@ -107,6 +109,12 @@ Result<Reconciled> reconcile(const Deps& d, std::stop_token stop) {
   for (const Instance& row : *list) {
     auto live = classify(d, row, asked);
     if (!live) return fail(std::move(live).error());
+    if (live->kind == LiveRow::Kind::orphan) {  // it bills, so it is written down; a failure leaves it named
+      if (auto adopted = adopt_orphan(d, row, {}, {stop, d.clock.now() + kForAdopting}); adopted)
+        live->rental = *std::move(adopted);
+      else
+        log_fact("adopting instance=", row.id.value, " ", adopted.error().what);
+    }
     listed.insert(row.id);
     if (live->rental) seen_labels.insert(live->rental->label);
     result.live.push_back(*std::move(live));

@@ -11,7 +11,7 @@ struct LiveRow {
     ours,      ///< in the ledger
     adopted,   ///< found by the label of an unsettled intent just now: the answer to its create was lost
     returned,  ///< ours, seen as gone before, and listed again: it bills
-    orphan,    ///< carries a label like ours but is not in this ledger
+    orphan,    ///< carries a label like ours and was not in this ledger: adopted just now
     stranger,  ///< not ours; never touched
   };
   Kind kind = Kind::stranger;

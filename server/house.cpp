@@ -1,11 +1,13 @@
 #include "server/house.h"
 
+#include <sys/stat.h>
+
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "market/vast_market.h"
 #include "remote/ssh_connector.h"
-#include "state/sqlite_ledger.h"
+#include "state/ledger_rebuild.h"
 
 namespace vastgpu {
 namespace {
@@ -19,6 +21,12 @@ std::filesystem::path folder_from(const ReadVariable& variable, const char* name
 std::string host_name(const std::string& url) {
   const auto scheme = url.find("://");
   return plain_name(url.substr(scheme == std::string::npos ? 0 : scheme + 3));
+}
+
+FileMark mark_of(const std::filesystem::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return {};
+  return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
 }
 
 }  // namespace
@@ -134,26 +142,33 @@ std::optional<Deps> House::open_known() {
   return opened ? std::optional(*opened) : std::nullopt;
 }
 
+/// Also opens it again when the file was moved aside or removed under us: by then our records go nowhere.
+Result<void> House::open_ledger(AccountId account, bool expected) {
+  const auto file = ledger_file(account);
+  const std::scoped_lock hold(opening_);
+  if (ledger_ && mark_of(file) == ledger_mark_) return {};
+  auto opened = open_or_rebuild(file, settings_.actor, expected, clock_->now());
+  if (!opened) return fail(std::move(opened).error());
+  if (auto ours = opened->ledger->pin_account(account); !ours) return ours;
+  if (!opened->rebuilt.empty())
+    if (auto said = opened->ledger->add_event({clock_->now(), "rebuilt", "", {{"why", opened->rebuilt}}});
+        !said)
+      return said;
+  if (ledger_) replaced_.push_back(std::move(ledger_));
+  ledger_ = std::move(opened->ledger);
+  ledger_mark_ = mark_of(file);
+  return {};
+}
+
 Result<Deps> House::open(std::stop_token stop) {
-  if (auto found = key(); !found) return fail(std::move(found).error());
+  const auto found_key = key();
+  if (!found_key) return fail(found_key.error());
   Market& the_market = market();
   Connector& the_connector = connector();
-  bool has_ledger = false;
-  {
-    const std::scoped_lock hold(opening_);
-    has_ledger = ledger_ != nullptr;
-  }
-  if (!has_ledger) {
-    auto id = account(std::move(stop));  // not under the lock: it may ask the network
-    if (!id) return fail(std::move(id).error());
-    const std::scoped_lock hold(opening_);
-    if (!ledger_) {
-      auto opened = SqliteLedger::open(ledger_file(*id), settings_.actor);
-      if (!opened) return fail(std::move(opened).error());
-      if (auto ours = (*opened)->pin_account(*id); !ours) return fail(std::move(ours).error());
-      ledger_ = *std::move(opened);
-    }
-  }
+  const bool known = known_accounts().contains(account_mark(*found_key));
+  auto id = account(std::move(stop));  // not under the lock: it may ask the network
+  if (!id) return fail(std::move(id).error());
+  if (auto opened = open_ledger(*id, known); !opened) return fail(std::move(opened).error());
   FleetSettings fleet;
   fleet.state_folder = settings_.state_folder;
   fleet.api_url = settings_.api_url;

@@ -12,6 +12,12 @@
 
 namespace vastgpu {
 
+/// Tells one file from another that took its name.
+struct FileMark {
+  std::uint64_t device = 0, inode = 0;
+  bool operator==(const FileMark&) const = default;
+};
+
 /// What the environment says. Everything is optional.
 struct HouseSettings {
   std::string api_url = "https://console.vast.ai";  ///< VAST_URL
@@ -55,6 +61,7 @@ class House : public Workplace {
   explicit House(HouseSettings settings, std::unique_ptr<Clock> clock);
   std::string account_mark(const FoundKey& key) const;
   json known_accounts() const;
+  Result<void> open_ledger(AccountId account, bool expected);
   std::filesystem::path accounts_file() const;
   std::filesystem::path ledger_file(AccountId account) const;
   HouseSettings settings_;
@@ -63,6 +70,8 @@ class House : public Workplace {
   std::unique_ptr<Market> market_;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<Ledger> ledger_;
+  std::vector<std::unique_ptr<Ledger>> replaced_;  // a call may still hold one that was moved aside
+  FileMark ledger_mark_;
   std::string key_error_;
 };
 

@@ -207,7 +207,7 @@ CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, '
 constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch};
 
 Error stranger() {
-  return {.code = Code::corrupt,
+  return {.code = Code::wrong_state,
           .what = "the file is a database of another program, not a ledger of vast-gpu",
           .next_step = "move it away, or choose another state folder (XDG_STATE_HOME)"};
 }

@@ -61,6 +61,15 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::
   });
 }
 
+Result<void> SqliteLedger::check() {
+  const std::scoped_lock hold(mutex_);
+  auto found = db_.ask("PRAGMA quick_check(1)");
+  if (!found) return fail(std::move(found).error());
+  if (*found == "ok") return {};
+  return fail(
+      {.code = Code::corrupt, .what = clean_line(*found, 300), .next_step = "keep a copy of the ledger"});
+}
+
 Result<void> SqliteLedger::add_quote(const Quote& quote) {
   const std::scoped_lock hold(mutex_);
   return rows::insert(db_, "quotes", quote);

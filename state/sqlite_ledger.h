@@ -14,12 +14,16 @@ namespace vastgpu {
 class SqliteLedger : public Ledger {
  public:
   /// Opens or creates. A new file is 0600; missing folders are made 0700.
-  /// @error corrupt      damaged, or not a ledger: nothing was changed, the message says what to keep
-  /// @error wrong_state  written by a newer version
+  /// @error corrupt      damaged: nothing was changed, the message says what to keep
+  /// @error wrong_state  written by a newer version, or a database of another program
   /// @error unavailable  no right, disk full, or another process has been writing for 10 s; so in every call
   /// `actor`: who writes, for the audit: "serve 4711".
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
                                                     std::string actor = {});
+
+  /// Looks at every page and index.
+  /// @error corrupt  with the first trouble found
+  Result<void> check();
 
   Result<void> add_quote(const Quote& quote) override;
   Result<std::optional<Quote>> quote(const std::string& id) override;

@@ -1,6 +1,7 @@
 // list: the ledger joined with the account's live list.
 
 #include "core/text.h"
+#include "fleet/adopt.h"
 #include "fleet/jobs.h"
 #include "fleet/reconcile.h"
 #include "tools/all_tools.h"
@@ -26,7 +27,21 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
   }
 
   Envelope e;
+  const InstanceFile file(*project, deps->settings.state_folder / "locks");
+  const auto entries = file.read();
+  for (LiveRow& row : seen->live)  // a file that lists an adopted machine says whose it is
+    if (row.rental && entries &&
+        std::ranges::any_of(*entries, [&](const InstanceEntry& x) { return x.id == row.instance.id; }))
+      if (auto given = give_project(*deps, *row.rental, *project); !given)
+        return fail(std::move(given).error());
   std::vector<std::vector<std::string>> rows;
+  e.facts["ledger_rebuilt"] = nullptr;
+  if (auto anew = deps->ledger.events_of_kind("rebuilt", deps->clock.now() - std::chrono::hours(24));
+      anew && !anew->empty()) {
+    const std::string why = read_field<std::string>(anew->back().detail, "why").value_or("it was made anew");
+    e.facts["ledger_rebuilt"] = why;
+    e.details += "- warning: at " + to_iso8601(anew->back().at) + " " + clean_line(why, 900) + "\n";
+  }
   e.facts["instances"] = json::array();
   int ours = 0, strange = 0;
   UsdPerHour rate;
@@ -95,10 +110,9 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
     e.details += "- not settled yet: label " + r.label + "; its create got no answer\n";
   }
   // The file that other tools read, and what differs from it.
-  const InstanceFile file(*project, deps->settings.state_folder / "locks");
   e.facts["instance_file"] = file.path().string();
   e.facts["listed_by_others"] = json::array();
-  if (auto entries = file.read(); !entries) {
+  if (!entries) {
     e.facts["instance_file_problem"] = entries.error().what;
     e.details += "- warning: " + entries.error().what + "; " + entries.error().next_step + "\n";
   } else {

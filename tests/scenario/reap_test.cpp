@@ -193,7 +193,7 @@ SCENARIO("what cannot be known is 2, never 0, and nothing is written down as gon
   CHECK(seen.code == 1);
 }
 
-SCENARIO("no key, no such folder and a broken ledger are 2, too") {
+SCENARIO("no key and no such folder are 2; a broken ledger is kept aside and made anew from the live list") {
   RentalStage stage(VASTGPU_BINARY, {.machines = false});
   CHECK(said_by(stage, {"reap"}).code == 0);
   CHECK(said_by(stage, {"reap", "--project", "/no/such/folder"}).code == 2);
@@ -203,9 +203,19 @@ SCENARIO("no key, no such folder and a broken ledger are 2, too") {
   REQUIRE_FALSE(ledger.empty());
   stage.folder().write(ledger, std::string(8192, 'x'));
   fs::remove(stage.folder().path() / (ledger + "-wal"));
+  const auto id = rent_beside(stage, "vg-project-0a1b2c3d4e5f");
   const Said broken = said_by(stage, {"reap"});
   INFO(broken.text);
-  CHECK(broken.code == 2);
+  CHECK(broken.code == 1);
+  CHECK(mentions(broken.text, std::to_string(id)));
+  bool kept = false;
+  for (const auto& entry : fs::directory_iterator(stage.folder().path() / "state"))
+    kept |= mentions(entry.path().filename().string(), ".sqlite.damaged-");
+  CHECK(kept);
+  const auto listed = stage.call("list", json::object());
+  REQUIRE(listed);
+  CHECK(mentions(listed->details, "the ledger was damaged"));
+  CHECK(listed->facts["ledger_rebuilt"].is_string());
 }
 
 SCENARIO("a contract with our label that the ledger lost is adopted and named; panic ends it") {
@@ -221,7 +231,8 @@ SCENARIO("a contract with our label that the ledger lost is adopted and named; p
   const Said adopted = said_by(stage, {"reap"});
   INFO(adopted.text);
   CHECK(adopted.code == 1);
-  CHECK(mentions(adopted.text, "[orphan]"));
+  CHECK(mentions(other.text, "[orphan]"));  // adopted when it was seen for the first time
+  CHECK(mentions(adopted.text, "[ours]"));
   auto rental = stage.deps().ledger.rental_by_instance({id});
   REQUIRE(rental);
   REQUIRE(*rental);
