@@ -18,13 +18,18 @@ constexpr double kUsualShare = 0.7;      // of the advertised speed, over a down
 constexpr double kUnpackMbps = 800;      // layers are unpacked as they come, and that is not faster
 constexpr double kLeastMbps = 20;        // unknown or absurd speeds must not make the start endless
 
+UsdPerHour without_disk(const Offer& offer) {
+  return offer.price_without_disk.value > 0 ? offer.price_without_disk : offer.price;
+}
+
 }  // namespace
+
+UsdPerHour gpu_price(const Offer& offer) { return offer.is_bid ? offer.price : without_disk(offer); }
 
 CostBreakdown cost_of(const Offer& offer, const Timing& timing, const TrafficGuess& traffic) {
   CostBreakdown cost;
-  const UsdPerHour without_disk = offer.price_without_disk.value > 0 ? offer.price_without_disk : offer.price;
-  const UsdPerHour gpu = offer.is_bid ? offer.price : without_disk;
-  const UsdPerHour disk{std::max(0.0, (offer.price - without_disk).value)};
+  const UsdPerHour gpu = gpu_price(offer);
+  const UsdPerHour disk{std::max(0.0, (offer.price - without_disk(offer)).value)};
   cost.gpu = gpu * timing.work;
   cost.boot = gpu * timing.start;
   cost.disk = disk * timing.lease;

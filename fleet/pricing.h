@@ -32,6 +32,9 @@ struct Timing {
 /// comes on top.
 CostBreakdown cost_of(const Offer& offer, const Timing& timing, const TrafficGuess& traffic);
 
+/// Of all its GPUs, without the disk: what is billed by the hour while it runs.
+UsdPerHour gpu_price(const Offer& offer);
+
 /// The same when everything runs for `running`: the worst case of a lease.
 CostBreakdown cost_of(const Offer& offer, Hours running, const TrafficGuess& traffic);
 

@@ -63,6 +63,7 @@ Quote quote_of(const QuoteRequest& request, const Option& option, TimePoint now)
   q.facts = dump({{"alternates", alternates},
                   {"estimate", cost_facts(c.estimate)},
                   {"worst", cost_facts(c.worst)},
+                  {"gpu_usd_per_hour", gpu_price(c.offer)},
                   {"flags", c.flags}});
   return q;
 }

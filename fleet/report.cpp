@@ -1,5 +1,7 @@
 #include "fleet/report.h"
 
+#include <algorithm>
+
 #include "core/text.h"
 #include "fleet/guard.h"
 
@@ -18,6 +20,72 @@ CostSoFar cost_so_far(const Rental& rental, TimePoint now) {
   return {lived, rental.price * lived};
 }
 
+namespace {
+
+struct Posted {
+  std::map<std::string, Usd> by;
+  std::optional<Hours> gpu_hours;
+};
+
+constexpr const char* kGpuHours = "gpu_hours";  // kept as a line of its own: an amount in hours
+
+Posted sum_of(const std::vector<Charge>& charges, InstanceId instance) {
+  Posted posted;
+  bool all_counted = true;
+  for (const Charge& c : charges) {
+    if (c.instance != instance) continue;
+    posted.by[clean_line(c.type, 20)] += c.amount;
+    if (c.type != "gpu") continue;
+    all_counted &= c.hours.has_value();
+    if (c.hours) posted.gpu_hours = posted.gpu_hours.value_or(Hours(0)) + *c.hours;
+  }
+  if (!all_counted) posted.gpu_hours.reset();
+  return posted;
+}
+
+Result<void> keep(const Deps& d, const Rental& rental, const Posted& posted) {
+  std::vector<ChargeRecord> records;
+  for (const auto& [type, amount] : posted.by) records.push_back({rental.label, type, amount, d.clock.now()});
+  if (posted.gpu_hours)
+    records.push_back({rental.label, kGpuHours, Usd{posted.gpu_hours->count()}, d.clock.now()});
+  return d.ledger.put_charges(rental.label, records);
+}
+
+Posted kept(const std::vector<ChargeRecord>& records) {
+  Posted posted;
+  for (const ChargeRecord& r : records)
+    if (r.type == kGpuHours)
+      posted.gpu_hours = Hours(r.amount.value);
+    else
+      posted.by[r.type] = r.amount;
+  return posted;
+}
+
+ChargedParts parts_of(const Posted& posted) {
+  ChargedParts parts;
+  parts.gpu_hours = posted.gpu_hours;
+  for (const auto& [type, amount] : posted.by)
+    (type == "gpu"                    ? parts.gpu
+     : type == "disk"                 ? parts.disk
+     : type == "bwd" || type == "bwu" ? parts.traffic
+                                      : parts.other) += amount;
+  return parts;
+}
+
+void fill(const Deps& d, CostReport& r, const Posted& posted) {
+  r.charged_by = posted.by;
+  const ChargedParts parts = parts_of(posted);
+  r.charged = parts.total();
+  auto quote = d.ledger.quote(r.rental.quote_id);
+  if (!quote || !*quote) return;
+  std::optional<Hours> worked;
+  if (r.rental.ready)
+    worked = std::chrono::duration_cast<Hours>(r.rental.ended.value_or(d.clock.now()) - *r.rental.ready);
+  r.causes = cost_causes(estimate_parts((*quote)->facts), parts, worked);
+}
+
+}  // namespace
+
 CostReport report(const Deps& d, const Rental& rental, std::stop_token stop) {
   CostReport r;
   r.rental = rental;
@@ -28,21 +96,48 @@ CostReport report(const Deps& d, const Rental& rental, std::stop_token stop) {
   }
   auto charges = d.market.charges(rental.created - std::chrono::hours(24),
                                   d.clock.now() + std::chrono::hours(24), std::move(stop));
-  if (!charges) {
-    r.charges_note = "the provider's charges cannot be read: " + charges.error().what;
+  const Posted posted = charges ? sum_of(*charges, *rental.instance) : Posted{};
+  if (!posted.by.empty()) {
+    fill(d, r, posted);
+    if (auto noted = keep(d, rental, posted); !noted) r.charges_note = noted.error().what;
     return r;
   }
-  Usd total;
-  for (const Charge& c : *charges) {
-    if (c.instance != *rental.instance) continue;
-    total += c.amount;
-    r.charged_by[clean_line(c.type, 20)] += c.amount;
+  r.charges_note = charges ? "the provider has not posted charges for it yet"
+                           : "the provider's charges cannot be read: " + charges.error().what;
+  if (auto known = d.ledger.charges(rental.label); known && !known->empty()) {
+    fill(d, r, kept(*known));
+    r.charges_note += "; shown is what it said at " + to_iso8601(known->front().read);
   }
-  if (r.charged_by.empty())
-    r.charges_note = "the provider has not posted charges for it yet";
-  else
-    r.charged = total;
   return r;
+}
+
+Result<int> settle_charges(const Deps& d, std::stop_token stop) {
+  constexpr auto kPosted = std::chrono::hours(26);  // a UTC day and some time to post it
+  constexpr auto kBetween = std::chrono::hours(1);
+  const TimePoint now = d.clock.now();
+  auto rentals = d.ledger.rentals(false);
+  if (!rentals) return fail(std::move(rentals).error());
+  std::vector<Rental> due;
+  for (const Rental& r : *rentals) {
+    if (!r.instance || !r.ended || now - *r.ended > std::chrono::hours(72)) continue;
+    auto known = d.ledger.charges(r.label);
+    if (!known) return fail(std::move(known).error());
+    const TimePoint read = known->empty() ? TimePoint{} : known->front().read;
+    if (read < *r.ended + kPosted && now - read > kBetween) due.push_back(r);
+  }
+  if (due.empty()) return 0;
+  const auto first = std::ranges::min_element(due, {}, &Rental::created)->created;
+  auto charges =
+      d.market.charges(first - std::chrono::hours(24), now + std::chrono::hours(24), std::move(stop));
+  if (!charges) return fail(std::move(charges).error());
+  int settled = 0;
+  for (const Rental& r : due) {
+    const Posted posted = sum_of(*charges, *r.instance);
+    if (posted.by.empty()) continue;
+    if (auto noted = keep(d, r, posted); !noted) return fail(std::move(noted).error());
+    ++settled;
+  }
+  return settled;
 }
 
 json to_facts(const CostReport& r) {
@@ -54,6 +149,7 @@ json to_facts(const CostReport& r) {
           {"usd_own_count", micro(r.ours.ours.value)},
           {"usd_charged", r.charged ? json(micro(r.charged->value)) : json(nullptr)},
           {"usd_charged_by", by},
+          {"difference_by_cause", to_facts(r.causes)},
           {"charges_note", r.charges_note}};
 }
 
@@ -61,7 +157,10 @@ std::string to_words(const CostReport& r) {
   std::string words =
       "cost: estimated " + money(r.rental.estimate) + ", at most " + money(r.rental.worst_case) + ", ";
   words += r.charged ? "charged " + money(*r.charged) : "our own count " + money(r.ours.ours);
-  return words + " for " + hours(r.ours.since_created) + (r.charged ? "" : " (" + r.charges_note + ")");
+  words +=
+      " for " + hours(r.ours.since_created) + (r.charges_note.empty() ? "" : " (" + r.charges_note + ")");
+  const std::string causes = to_words(r.causes);
+  return causes.empty() ? words : words + "; against the estimate: " + causes;
 }
 
 json rental_facts(const Rental& r, TimePoint now) {

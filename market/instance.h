@@ -80,6 +80,7 @@ struct Charge {
   std::string type;  ///< "gpu", "disk", "bwd", "bwu"
   Usd amount;
   std::string description;
+  std::optional<Hours> hours = {};  ///< of GPU time, where the line says "24.000 hours at $0.400/hour"
 };
 
 }  // namespace vastgpu

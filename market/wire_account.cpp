@@ -20,6 +20,17 @@ std::optional<InstanceId> instance_of(const json& row) {
   return id;
 }
 
+/// "24.000 hours at $0.400/hour" -> 24
+std::optional<Hours> hours_in(const std::string& description) {
+  double count = 0;
+  const char* end = description.data() + description.size();
+  const auto [stop, bad] = std::from_chars(description.data(), end, count);
+  if (bad != std::errc{} || !(count >= 0 && count < 1e5)) return std::nullopt;
+  return std::string_view(stop, static_cast<std::size_t>(end - stop)).starts_with(" hours at ")
+             ? std::optional(Hours(count))
+             : std::nullopt;
+}
+
 /// Leaves carry the money; what has items of its own repeats their sum.
 void flatten(const json& item, InstanceId instance, int depth, std::vector<Charge>& into) {
   if (!item.is_object()) return;
@@ -29,7 +40,8 @@ void flatten(const json& item, InstanceId instance, int depth, std::vector<Charg
     return;
   }
   if (const auto paid = read_number(item, "amount"))
-    into.push_back({instance, line(item, "type", 40), Usd{*paid}, line(item, "description")});
+    into.push_back({instance, line(item, "type", 40), Usd{*paid}, line(item, "description"),
+                    hours_in(line(item, "description"))});
 }
 
 }  // namespace

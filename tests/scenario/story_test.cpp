@@ -1,5 +1,7 @@
 // The whole story of a rental through the ten tools.
 
+#include <cmath>
+
 #include "core/files.h"
 #include "core/text.h"
 #include "sandbox/machine.h"
@@ -101,6 +103,12 @@ SCENARIO("a rental from provision to the cost report") {
   CHECK(ended->outcome == "destroyed");
   CHECK(ended->facts["receipt"]["complete"] == true);
   CHECK(ended->facts["cost"]["usd_charged"].is_number());
+  double by_cause = 0;
+  for (const json& cause : ended->facts["cost"]["difference_by_cause"])
+    by_cause += cause["usd_difference"].get<double>();
+  CHECK(std::abs(by_cause - (ended->facts["cost"]["usd_charged"].get<double>() -
+                             ended->facts["cost"]["usd_estimated"].get<double>())) < 1e-4);
+  CHECK(ended->facts["cost"]["difference_by_cause"].size() >= 4);
   CHECK(ended->facts["cost"]["usd_charged"].get<double>() <=
         ended->facts["cost"]["usd_worst_case"].get<double>());
   CHECK(stage.instance_file().at(0)["status"] == "destroyed");
