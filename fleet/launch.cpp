@@ -94,6 +94,12 @@ Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token s
     return fail({.code = Code::not_found,
                  .what = "offer " + to_string(quote.offer) + " is no longer rentable",
                  .next_step = "call provision for fresh quotes"});
+  if (best->max_duration && *best->max_duration < quote.lease)
+    return fail({.code = Code::wrong_state,
+                 .what = "the host takes machine " + to_string(quote.machine) + " away in " +
+                         hours(Hours(*best->max_duration)) + ", before the lease of " + hours(quote.lease) +
+                         " ends",
+                 .next_step = "call provision for fresh quotes"});
   if (best->price.value <= quote.price.value * 1.01 + 1e-9) return best->id;
   return fail({.code = Code::wrong_state,
                .what = "the price rose from " + money(quote.price) + " to " + money(best->price),

@@ -200,6 +200,11 @@ Result<Quote> quote_offer(const Deps& d, const QuoteRequest& request, OfferId of
                  .what = "offer " + to_string(offer) + " is not listed any more",
                  .next_step = "call provision and pick one of its quotes"});
   const Candidate c = priced(found->front(), request.profile, request.lease);
+  if (c.offer.max_duration && *c.offer.max_duration < c.lease)
+    return fail({.code = Code::invalid_argument,
+                 .what = "lease_hours is " + fixed(c.lease.count(), 2) + ", but the host's offer ends in " +
+                         fixed(Hours(*c.offer.max_duration).count(), 2) + " h; expected less than that",
+                 .next_step = "pass a shorter lease_hours, or pick another offer"});
   const Quote quote = quote_of(request, {"chosen by offer id", c, {}, c.worst.total, {}}, d.clock.now());
   if (auto stored = d.ledger.add_quote(quote); !stored) return fail(std::move(stored).error());
   return quote;

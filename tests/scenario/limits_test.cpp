@@ -140,3 +140,40 @@ SCENARIO("one machine at a time, if the file says so") {
       {{"instance_id", first->facts["instance_id"]}, {"discard_results", true}, {"wait_seconds", 600}}));
   CHECK(rent_one(stage));
 }
+
+SCENARIO("what cannot be meant is refused with the field and what was expected") {
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  const json offers = stage.admin("POST", "/api/v0/bundles/",
+                                  {{"limit", 1},
+                                   {"num_gpus", {{"eq", 1}}},
+                                   {"rentable", {{"eq", true}}},
+                                   {"duration", {{"lt", 500 * 3600}}},
+                                   {"order", {{"duration", "desc"}}}});
+  REQUIRE(offers["offers"].size() == 1);
+  const json offer = offers["offers"][0];
+  const auto refusal = [&](const std::string& tool, const json& arguments) {
+    auto answer = stage.call(tool, arguments);
+    REQUIRE_FALSE(answer);
+    return answer.error().what + " | " + answer.error().next_step;
+  };
+  const std::string late =
+      refusal("rent", {{"offer_id", offer["id"]}, {"lease_hours", 700}, {"wait_seconds", 0}});
+  CAPTURE(late, offer["duration"].dump());
+  CHECK((mentions(late, "lease_hours is 700") && mentions(late, "expected less than")));
+
+  const json other{{"instance_id", 1}};
+  for (const char* tool : {"setup", "collect", "monitor", "destroy"})
+    CHECK(mentions(refusal(tool, other), "instance 1"));
+  CHECK(mentions(refusal("extend", {{"instance_id", 1}, {"hours", 1}}), "instance 1"));
+  CHECK(mentions(refusal("rent", {{"quote_id", "q-nowhere"}}), "q-nowhere"));
+  CHECK(mentions(refusal("extend", {{"instance_id", 1}, {"hours", -1}}), "hours"));
+  CHECK(mentions(refusal("rent", {{"quote_id", "q-1"}, {"max_usd", -5}}), "max_usd"));
+  CHECK(mentions(refusal("rent", {{"quote_id", "q-1"}, {"max_usd", 1e12}}), "max_usd"));
+
+  for (const char* budget : {"-5", "1e99", "five", "0x10", "nan"}) {
+    stage.folder().write("project/CLAUDE.md", text("## Vast.ai\n- gpu: vast\n- max_budget: ", budget, "\n"));
+    CAPTURE(budget);
+    CHECK(mentions(refusal("rent", {{"offer_id", offer["id"]}, {"wait_seconds", 0}}), "max_budget"));
+  }
+  CHECK(contracts(stage) == 0);
+}
