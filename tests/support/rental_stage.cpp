@@ -21,6 +21,7 @@ RentalStage::RentalStage(const std::string& program, const StageOptions& options
                                      "sandbox",  "--leash",
                                      "--speed",  std::to_string(options.speed),
                                      "--credit", std::to_string(options.credit),
+                                     "--offers", std::to_string(options.offers),
                                      "--state",  (folder_.path() / "sandbox").string()};
   if (!options.machines) arguments.emplace_back("--no-machines");
   for (const std::string& fault : options.faults) {

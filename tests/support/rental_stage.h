@@ -22,6 +22,7 @@ struct StageOptions {
   double credit = 25;
   std::string api_key = "sandbox-key";  ///< what our side sends; empty: none
   bool machines = true;
+  int offers = 400;
 };
 
 class RentalStage {
