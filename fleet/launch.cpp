@@ -109,7 +109,8 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
                  .next_step = "raise max_usd, or pick a cheaper quote"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
-  if (auto ours = d.ledger.pin_account(account->id); !ours) return ours;  // a key may come to mean another one
+  if (auto ours = d.ledger.pin_account(account->id); !ours)
+    return ours;  // a key may come to mean another one
   // At zero credit the marketplace stops everything and deletes it later: work would be lost.
   if (account->credit < quote.worst_case)
     return fail({.code = Code::over_budget,
@@ -355,6 +356,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       out.state = rental.status == Status::ready ? State::ready : State::booting;
       out.rental = rental;
       out.doing = to_string(rental.status);
+      // The call that made it ready may have ended before it wrote the instance file.
+      if (out.state == State::ready) out.warning = publish(d, rental, "running");
       return out;
     }
 
