@@ -1,6 +1,6 @@
-// The crash_point of vast-gpu-crashing: with VAST_GPU_CRASH_AT=N the process ends by SIGKILL at the Nth point
-// it passes, and with VAST_GPU_CRASH_LOG every point that it passed is a line "N what moment" of that file.
-// Any thread.
+// The crash_point of vast-gpu-crashing: with VAST_GPU_CRASH_AT="ledger before 3" the process ends by SIGKILL
+// at the third such point that it passes, and with VAST_GPU_CRASH_LOG every point that it passed is a line
+// "ledger before 3" of that file. Any thread.
 //
 // A point stands before and after every write to the ledger (each commit, and each statement outside a
 // transaction), to the user's disk (file replaced or created, folder made, piece of a file that lands, its
@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -24,34 +24,38 @@
 namespace vastgpu {
 namespace {
 
+constexpr const char* kKinds[] = {"ledger", "disk", "api", "ssh"};
+constexpr std::size_t kKindCount = sizeof kKinds / sizeof *kKinds;
+
 struct Plan {
-  long at = 0;  // 0: never
+  const char* at = std::getenv("VAST_GPU_CRASH_AT");  // null: never
   int log = -1;
   Plan() {
-    if (const char* number = std::getenv("VAST_GPU_CRASH_AT"); number != nullptr) at = std::atol(number);
     if (const char* file = std::getenv("VAST_GPU_CRASH_LOG"); file != nullptr)
       log = ::open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   }
 };
 
+/// What of that kind and moment was passed so far, this one included.
+int passed(const char* what, const char* moment) {
+  static std::atomic<int> counts[kKindCount + 1][2];
+  std::size_t kind = 0;
+  while (kind < kKindCount && std::strcmp(kKinds[kind], what) != 0) ++kind;
+  return ++counts[kind][std::strcmp(moment, "after") == 0 ? 1 : 0];
+}
+
 }  // namespace
 
 void crash_point(const char* what, const char* moment) {
   static const Plan plan;
-  static std::atomic<long> passed{0};
-  if (plan.at == 0 && plan.log < 0) return;
-  const long now = ++passed;
-  // No allocation: this may be the last thing that the process does.
-  char line[64];
-  char* end = std::to_chars(line, line + 16, now).ptr;
-  for (const char* word : {" ", what, " ", moment, "\n"}) {
-    const std::size_t size = std::min<std::size_t>(std::strlen(word), 12);
-    std::memcpy(end, word, size);
-    end += size;
-  }
+  if (plan.at == nullptr && plan.log < 0) return;
+  char line[64];  // no allocation: this may be the last thing that the process does
+  const int size = std::snprintf(line, sizeof line - 1, "%.12s %.12s %d", what, moment, passed(what, moment));
+  const bool last = plan.at != nullptr && std::strcmp(line, plan.at) == 0;
+  line[size] = '\n';
   if (plan.log >= 0) [[maybe_unused]]
-    const auto written = ::write(plan.log, line, static_cast<std::size_t>(end - line));
-  if (now == plan.at) ::kill(::getpid(), SIGKILL);
+    const auto written = ::write(plan.log, line, static_cast<std::size_t>(size) + 1);
+  if (last) ::kill(::getpid(), SIGKILL);
 }
 
 }  // namespace vastgpu
