@@ -1,51 +1,9 @@
 // SIGKILL at every write of the whole story: whatever the moment, the next process goes on with one contract,
 // within the budget, and nothing is lost.
 
-#include <iostream>
-
-#include "sandbox/machine.h"
-#include "tests/support/catch.h"
-#include "tests/support/crash_rounds.h"
+#include "tests/fault/crash_cases.h"
 
 using namespace vastgpu;
-
-namespace {
-
-constexpr int kSideBySide = 5;  // they mostly wait: for the scaled clock, and for each other's processes
-
-const char* const kJob =
-    "mkdir -p results/deep && echo 42 >results/answer.txt && seq 1 30000 >results/deep/steps.txt && "
-    ": >results/empty.txt";
-
-std::string steps() {
-  std::string all;
-  for (int i = 1; i <= 30000; ++i) all += std::to_string(i) + "\n";
-  return all;
-}
-
-void check_results(CrashStory& s) {
-  s.check_file("results/answer.txt", "42\n");
-  s.check_file("results/deep/steps.txt", steps());
-  s.check_file("results/empty.txt", "");
-}
-
-CrashOptions options() { return {.program = VASTGPU_BINARY, .crashing = VASTGPU_CRASHING}; }
-
-/// Prints the figures and holds that every rule held at every point.
-void check(const std::string& name, const CrashCount& count, int at_least) {
-  std::cout << to_words(name, count) << std::flush;
-  for (const std::string& trouble : count.trouble) UNSCOPED_INFO(trouble);
-  CHECK(count.trouble.empty());
-  CHECK(count.points >= at_least);
-}
-
-bool machines_missing() {
-  const auto why = sandbox::machines_unavailable();
-  if (why) WARN("skipped: " << *why);
-  return why.has_value();
-}
-
-}  // namespace
 
 TEST_CASE("killed at every write: the whole story", "[crash][story]") {
   if (machines_missing()) return;
@@ -62,7 +20,7 @@ TEST_CASE("killed at every write: the whole story", "[crash][story]") {
       return more;
     };
     s.side_phase("setup", [&] { s.ask_while("setup", with({{"wait_seconds", 600}}), {"installing"}); });
-    s.phase("run", [&] { s.ask("run", with({{"command", kJob}, {"experiment", "exp01"}})); });
+    s.phase("run", [&] { s.ask("run", with({{"command", kCrashJob}, {"experiment", "exp01"}})); });
     s.check_listed(id["instance_id"], "experiment", "exp01");
     s.phase("monitor", [&] { s.ask_while("monitor", with({{"wait_seconds", 600}}), {"running"}); });
     s.side_phase("collect", [&] {
@@ -74,5 +32,49 @@ TEST_CASE("killed at every write: the whole story", "[crash][story]") {
     check_results(s);
     s.check_end();
   };
-  check("the whole story", die_everywhere(options(), play, kSideBySide), 100);
+  check("the whole story", die_everywhere(crash_options(), play, kSideBySide), 100);
+}
+
+TEST_CASE("killed at every write: destroy-all", "[crash][destroy-all]") {
+  if (machines_missing()) return;
+  const auto play = [](CrashStory& s) {
+    const json id = s.rent(json::object(), "ready")["instance_id"];
+    s.ask("run", {{"instance_id", id}, {"command", kCrashJob}, {"experiment", "exp01"}});
+    s.ask_while("monitor", {{"instance_id", id}, {"wait_seconds", 600}}, {"running"});
+    s.phase("destroy-all", [&] { s.ask_while("destroy-all", {{"wait_seconds", 600}}, {"some_left"}); });
+    check_results(s);
+    s.check_end();
+  };
+  check("destroy-all", die_everywhere(crash_options(), play, kSideBySide), 30);
+}
+
+TEST_CASE("killed at every write: the create's answer is lost, and destroying lags", "[crash][unlucky]") {
+  CrashOptions unlucky = crash_options();
+  unlucky.machines = false;  // it never gets ready, and need not
+  unlucky.faults = {"create-504", "destroy-lag=30"};
+  const auto play = [](CrashStory& s) {
+    json id;
+    s.phase("rent", [&] { id = s.rent(json::object(), "booting", 20)["instance_id"]; });
+    s.phase("destroy", [&] {
+      s.ask_while("destroy", {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 600}},
+                  {"destroying"});
+    });
+    s.check_end();
+  };
+  check("create-504", die_everywhere(unlucky, play, kSideBySide), 40);
+}
+
+TEST_CASE("killed at every write: a bad host, and the next machine in its place", "[crash][unlucky]") {
+  CrashOptions unlucky = crash_options();
+  unlucky.machines = false;
+  unlucky.faults = {"bad-host", "destroy-lag=10"};
+  const auto play = [](CrashStory& s) {
+    s.phase("rent", [&] { s.rent(json::object(), "booting"); });
+    if (s.whole() && s.contracts() < 2) throw CrashTrouble("no stand-in was rented");
+    s.phase("destroy-all", [&] {
+      s.ask_while("destroy-all", {{"discard_results", true}, {"wait_seconds", 600}}, {"some_left"});
+    });
+    s.check_end();
+  };
+  check("bad host", die_everywhere(unlucky, play, kSideBySide), 60);
 }

@@ -112,7 +112,11 @@ class Rounds {
     }
     const std::scoped_lock hold(mutex_);
     ++count_.stories;
-    if (!why.empty()) count_.trouble.push_back(why);
+    if (!why.empty()) {
+      for (const auto& [phase, end] : ends)
+        if (end.died) why += text("\n    (", phase, " died at ", end.points.back(), ")");
+      count_.trouble.push_back(why);
+    }
     for (const auto& [phase, end] : ends) note(phases_[phase], phase, end, plan, why.empty());
   }
 

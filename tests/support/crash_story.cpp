@@ -263,32 +263,48 @@ CrashStory::Said CrashStory::command(const std::vector<std::string>& arguments) 
   }
 }
 
-void CrashStory::reap_until(int code, Duration apart) {
+void CrashStory::pass_until(const std::vector<std::string>& arguments, int code, Duration apart) {
   Said said;
-  for (int turn = 0; turn < 60; ++turn) {
-    said = command({"reap"});
+  for (int turn = 0; turn < 20; ++turn) {
+    said = command(arguments);
     if (said.code == code) return;
-    // Only the first pass dies: what comes after it is another phase's.
     sleep_for(apart);
   }
-  trouble("reap never answered " + std::to_string(code) + ": " + said.text);
+  trouble(text(arguments[0], " never answered ", code, ", but ", said.code, ": ", said.text));
+}
+
+fs::path CrashStory::ledger_file() const {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(state_folder(), none))
+    if (entry.path().extension() == ".sqlite" && fs::file_size(entry.path()) > 0) return entry.path();
+  return {};
 }
 
 /// A copy, so that the next process finds what the death left and not what our own opening made of it.
 std::unique_ptr<Ledger> CrashStory::copy_of_ledger() {
+  const fs::path file = ledger_file();
+  if (file.empty()) return nullptr;
   const fs::path copy = folder_.path() / text("ledger-copy-", copies_++);
-  std::error_code none;
-  std::string name;
-  for (const auto& entry : fs::directory_iterator(state_folder(), none)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.starts_with("ledger-") || file.ends_with("-shm") || file.ends_with(".lock")) continue;
-    fs::create_directories(copy);
-    fs::copy_file(entry.path(), copy / file);
-    if (file.ends_with(".sqlite")) name = file;
-  }
-  if (name.empty() || fs::file_size(copy / name) == 0) return nullptr;
-  return need(SqliteLedger::open(copy / name, "test"), "the ledger after a death");
+  fs::create_directories(copy);
+  for (const char* part : {"", "-wal"})
+    if (std::error_code none; fs::exists(file.string() + part, none))
+      fs::copy_file(file.string() + part, copy / (file.filename().string() + part));
+  return need(SqliteLedger::open(copy / file.filename(), "test"), "the ledger after a death");
 }
+
+void CrashStory::end_lease(const json& id) {
+  const auto ledger = need(SqliteLedger::open(ledger_file(), "test"), "the ledger");
+  for (const Rental& r : need(ledger->rentals(true), "rentals"))
+    if (id.is_null() || (r.instance && id == r.instance->value))
+      need(ledger->shorten_lease(r.label, now()).map([] { return 0; }), "ending the lease");
+}
+
+void CrashStory::lose_ledger() {
+  fs::remove_all(state_folder());
+  lost_ledger_ = true;
+}
+
+int CrashStory::contracts() { return static_cast<int>(admin("GET", "/admin/state")["contracts"].size()); }
 
 CrashStory::Books CrashStory::books() {
   Books b{admin("GET", "/admin/state"), nullptr, {}};
@@ -307,7 +323,7 @@ void CrashStory::check_now(const std::string& when, bool settled) {
     const std::string id = c["id"].dump();
     const auto r = std::ranges::find(b.rentals, label, &Rental::label);
     if (r == b.rentals.end()) {
-      if (lost_ledger) continue;
+      if (lost_ledger_) continue;
       broken("contract " + id + " has no intent in the ledger");
     }
     if (++by_label[label] > 1) broken("two contracts of one intent, " + label);
@@ -336,7 +352,7 @@ void CrashStory::check_now(const std::string& when, bool settled) {
   int creates = 0;
   for (const auto& [route, count] : b.truth["requests"].items())
     if (route.starts_with("PUT /api/v0/asks")) creates += count.get<int>();
-  if (!lost_ledger && creates > static_cast<int>(b.rentals.size()))
+  if (!lost_ledger_ && creates > static_cast<int>(b.rentals.size()))
     broken(text(creates, " creates were sent for ", b.rentals.size(), " intents"));
   double open = 0;
   for (const Rental& r : b.rentals)
@@ -355,7 +371,7 @@ void CrashStory::check_now(const std::string& when, bool settled) {
     if (id == kForeign) continue;
     const auto r =
         std::ranges::find_if(b.rentals, [&](const Rental& x) { return x.instance == InstanceId{id}; });
-    if (r == b.rentals.end() && !lost_ledger) broken("the instance file has an unknown instance");
+    if (r == b.rentals.end() && !lost_ledger_) broken("the instance file has an unknown instance");
     if (entry["status"] == "destroyed")
       for (const json& c : b.truth["contracts"])
         if (c["id"] == id && c["alive"] == true) broken("the instance file says destroyed too early");
@@ -366,7 +382,12 @@ void CrashStory::check_now(const std::string& when, bool settled) {
 void CrashStory::check_end() {
   check_now("at the end", true);
   const Books b = books();
-  if (b.truth["live_contracts"] != 0 || b.truth["billing_contracts"] != 0) trouble("something still bills");
+  if (b.truth["live_contracts"] != 0 || b.truth["billing_contracts"] != 0) {
+    std::string what;
+    for (const Rental& r : b.rentals)
+      what += text(" ", r.label, " of ", r.quote_id, " is ", to_string(r.status), " (", r.note, ");");
+    trouble("something still bills:" + what);
+  }
   for (const Rental& r : b.rentals)
     if (may_bill(r.status)) trouble("the ledger ends with " + r.label + " " + to_string(r.status));
   const json file =

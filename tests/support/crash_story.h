@@ -73,8 +73,18 @@ class CrashStory {
   };
   /// A command of the program, started again when it died.
   Said command(const std::vector<std::string>& arguments);
-  /// `reap`, a second apart, until it answers `code`.
-  void reap_until(int code, Duration apart = std::chrono::seconds(30));
+  /// The same until it exits with `code`.
+  void pass_until(const std::vector<std::string>& arguments, int code,
+                  Duration apart = std::chrono::seconds(30));
+
+  /// The server ends, as when an assistant does.
+  void close() { stop_server(); }
+  /// The lease of an instance ends now in the ledger; null: of the only rental.
+  void end_lease(const json& id);
+  /// All that we know is lost; from here on contracts need no intent.
+  void lose_ledger();
+  int contracts();  ///< that were ever made
+  bool whole() const { return whole_; }
 
   json admin(const std::string& method, const std::string& path, const json& body = json::object());
   void sleep_for(Duration simulated);
@@ -92,7 +102,6 @@ class CrashStory {
   void check_file(const std::string& relative, const std::string& content);
 
   const std::map<std::string, PhaseEnd>& ends() const { return ends_; }
-  bool lost_ledger = false;  ///< the story throws it away: intents are then not required of old contracts
 
  private:
   struct Books;
@@ -102,11 +111,13 @@ class CrashStory {
   bool note_process_end(int status);  // true: it died of a point
   std::optional<json> answer(const json& request);
   Books books();
+  std::filesystem::path ledger_file() const;  // empty: there is none yet
   std::unique_ptr<Ledger> copy_of_ledger();
 
   CrashOptions options_;
   DeathPlan deaths_;
   bool whole_;
+  bool lost_ledger_ = false;
   TempFolder folder_;
   std::filesystem::path project_;
   std::unique_ptr<Child> sandbox_;
