@@ -1,6 +1,8 @@
 #include "tests/support/crash_rounds.h"
 
 #include <csignal>
+#include <cstdlib>
+#include <iostream>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -97,6 +99,7 @@ class Rounds {
   }
 
   void round(const DeathPlan& plan, bool whole) {
+    const auto began = std::chrono::steady_clock::now();
     std::string why;
     std::map<std::string, PhaseEnd> ends;
     try {
@@ -112,6 +115,12 @@ class Rounds {
     }
     const std::scoped_lock hold(mutex_);
     ++count_.stories;
+    if (std::getenv("VAST_GPU_CRASH_TELL") != nullptr) {
+      for (const auto& [phase, deaths] : plan)
+        std::cerr << phase << ": " << deaths.first << (ends[phase].died ? " died, " : " lived, ");
+      std::cerr << fixed(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), 1)
+                << " s " << why << "\n";
+    }
     if (!why.empty()) {
       for (const auto& [phase, end] : ends)
         if (end.died) why += text("\n    (", phase, " died at ", end.points.back(), ")");

@@ -112,6 +112,7 @@ json CrashStory::admin(const std::string& method, const std::string& path, const
 }
 
 void CrashStory::phase(const std::string& name, const std::function<void()>& play) {
+  stop_server();  // what the story did so far was not to die
   phase_ = name;
   processes_ = 0;
   ends_[name];
