@@ -84,6 +84,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
     return fail(io_error(what, path, number));
   };
   {
+    const CrashPoints crash("disk");
     const Fd fd(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
     if (!fd) return fail(io_error("cannot create", temporary, errno));

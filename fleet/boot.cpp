@@ -15,6 +15,9 @@ namespace {
 using State = BootOutcome::State;
 
 constexpr auto kDirectGrace = std::chrono::seconds(60);  // direct ports appear late; then the relay will do
+// New contracts are looked up in vain for seconds. The age of the intent alone says nothing: the create may
+// have left long after it, from a computer that slept or died in between.
+constexpr auto kMayBeUnknown = std::chrono::seconds(30);
 constexpr auto kLoginLimit = std::chrono::milliseconds(8000);
 
 bool has_any(std::string_view hay, std::initializer_list<std::string_view> needles) {
@@ -155,7 +158,7 @@ bool same_gpu(std::string_view sold, std::string_view reported) {
 Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& caller) {
   const TimePoint began = rental.created;
   const TimePoint limit = began + d.settings.boot_limit;
-  std::optional<TimePoint> running_since;
+  std::optional<TimePoint> running_since, unknown_since;
   int starts_sent = 0;
   for (;;) {
     // destroy and extend do not wait for us: what they wrote counts.
@@ -168,6 +171,7 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
         return fail(std::move(row).error());
       doing = row.error().what;  // unknown is not failed: keep polling until the limit
     } else if (*row) {
+      unknown_since.reset();
       const Instance& it = **row;
       doing = describe(it);
       switch (judge(it)) {
@@ -218,9 +222,11 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
         case BootVerdict::wait:
           break;
       }
-    } else if (d.clock.now() - began > std::chrono::minutes(2)) {
-      return BootOutcome{
-          State::failed, "the marketplace does not know the instance any more", false, true, {}};
+    } else {
+      if (!unknown_since) unknown_since = d.clock.now();
+      if (d.clock.now() - began > std::chrono::minutes(2) && d.clock.now() - *unknown_since > kMayBeUnknown)
+        return BootOutcome{
+            State::failed, "the marketplace does not know the instance any more", false, true, {}};
     }
     const double share = std::chrono::duration<double>(d.clock.now() - began) /
                          std::chrono::duration<double>(d.settings.boot_limit);

@@ -30,27 +30,28 @@ Result<bool> was_asked_for(const Deps& d, const Rental& rental) {
 }
 
 Result<void> note_gone(const Deps& d, Rental& rental, const std::string& how) {
-  auto stored = d.ledger.change_rental(rental.label, [&](Rental& now) -> Result<void> {
-    if (now.instance != rental.instance)  // its create was answered while we looked at an older list
-      return fail({.code = Code::wrong_state,
-                   .what = "rental " + rental.label + " has a contract after all",
-                   .next_step = "call list"});
-    now.ended = d.clock.now();
-    return step(now, Event::seen_gone);
-  });
+  // First: once the ledger has it, nobody looks at this rental again, and a file that still said "running"
+  // would say so for ever.
+  publish(d, rental, "destroyed");
+  auto stored = d.ledger.change_rental(
+      rental.label,
+      [&](Rental& now) -> Result<void> {
+        if (now.instance != rental.instance)  // its create was answered while we looked at an older list
+          return fail({.code = Code::wrong_state,
+                       .what = "rental " + rental.label + " has a contract after all",
+                       .next_step = "call list"});
+        now.ended = d.clock.now();
+        return step(now, Event::seen_gone);
+      },
+      // With it: without this event a create that was only given up would pass for one that was refused.
+      LedgerEvent{d.clock.now(), "gone", rental.label, {{"how", how}}});
   if (!stored) {
     (void)refresh(d, rental);
     return fail(std::move(stored).error());
   }
   rental = *std::move(stored);
-  return Result<void>()
-      .and_then([&] {
-        return d.ledger.add_event({d.clock.now(), "gone", rental.label, {{"how", how}}});
-      })
-      .map([&] {
-        publish(d, rental, "destroyed");
-        log_fact("gone label=", rental.label, " how=", how);
-      });
+  log_fact("gone label=", rental.label, " how=", how);
+  return {};
 }
 
 Result<bool> make_gone(const Deps& d, Rental& rental, const std::string& why, const Caller& caller) {

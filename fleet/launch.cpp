@@ -362,6 +362,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       out.state = rental.status == Status::ready ? State::ready : State::booting;
       out.rental = rental;
       out.doing = to_string(rental.status);
+      // The call that made it ready may have ended before it wrote the instance file.
+      if (out.state == State::ready) out.warning = publish(d, rental, "running");
       return out;
     }
 

@@ -134,7 +134,9 @@ class Reaping {
     }
     shell = fail({});  // closed before the next one is opened
     const bool wanted = may_destroy(rental, jobs);
-    if (all_over && wanted && (!failed_one || overdue)) return end(f, seen);
+    // Started for its results, by a pass that died: what stopped its experiments was the end of the lease.
+    const bool rescued = *started && **started > rental.lease_end && now > rental.lease_end;
+    if (all_over && wanted && (!failed_one || overdue || rescued)) return end(f, seen);
     if (overdue) return stop_overdue(f, seen);
     const std::string destroy = "destroy instance_id " + to_string(*rental.instance) + " when done";
     if (all_over && !wanted) return left(f.line, seen + "; auto_destroy is off, " + until, destroy);
@@ -175,8 +177,55 @@ class Reaping {
     rescue(f, by_hand);
   }
 
+  /// A rescue that came to its end without the results is not tried again; one whose process died is.
+  Result<void> give_up(const Rental& rental, const std::string& why) const {
+    return d_.ledger.add_event(
+        {d_.clock.now(), "rescue-failed", rental.label, {{"why", clean_line(why, 300)}}});
+  }
+
+  /// False when it was not started; the line says why. `starts`: of rescues that died, each counted in full.
+  bool start_for_rescue(Found& f, const Rental& rental, int starts, const std::string& by_hand) const {
+    const auto stays = [&](std::string did, std::string next_step) {
+      left(f.line, std::move(did), std::move(next_step));
+      return false;
+    };
+    TimePoint from = rental.lease_end;
+    for (const char* kind : {"stop", "start"}) {
+      auto last = last_event(d_, rental, kind);
+      if (!last) {
+        failed(f.line, last.error());
+        return false;
+      }
+      from = std::max(from, last->value_or(TimePoint{}));
+    }
+    from += kHeartbeatsAreOld;
+    if (d_.clock.now() < from)
+      return stays("stopped at the end of its lease",
+                   "run vast-gpu reap from " + to_iso8601(from) + " on: it starts it for its results");
+    const UsdPerHour storage = f.row ? f.row->storage_price : rental.price;
+    if (!rescue_fits(rental, report(d_, rental, stop_).charged, storage, d_.clock.now(), starts))
+      return stays("stopped; starting it for its results would cost more than the " +
+                       money(rental.worst_case) + " that were shown",
+                   by_hand);
+    auto noted = d_.ledger.add_event({d_.clock.now(), "start", rental.label, {{"why", "rescue"}}});
+    if (!noted) {
+      failed(f.line, noted.error());
+      return false;
+    }
+    log_fact("rescue label=", rental.label);
+    auto asked = d_.market.start_instance(*rental.instance, stop_);
+    if (asked) return true;
+    (void)give_up(rental, asked.error().what);
+    (void)d_.market.stop_instance(*rental.instance, {});  // a start that waits in a queue has no deadline
+    return stays("stopped, and could not be started: " + asked.error().what, by_hand);
+  }
+
   void rescue(Found& f, const std::string& by_hand) const {
     const Rental rental = *f.rental;
+    // Held to the end, and free when its process dies: then the next pass goes on with what was begun.
+    const auto rescuing = lock_rental(d_, "rescue-" + rental.label, {stop_, d_.clock.now()});
+    if (!rescuing) return left(f.line, "another call rescues it", "run vast-gpu reap again");
+    bool begun = false;  // by a pass that died: what is left of that start is used first
     {
       const auto lock = lock_rental(d_, rental.label, caller());
       if (!lock) return failed(f.line, lock.error());
@@ -184,30 +233,17 @@ class Reaping {
       if (!now) return failed(f.line, now.error());
       if (!*now || (*now)->status != Status::stopped || (*now)->lease_end != rental.lease_end)
         return left(f.line, "another call works on it", "run vast-gpu reap again");
-      auto before = last_event(d_, rental, "start");
-      if (!before) return failed(f.line, before.error());
-      if (*before && **before > rental.lease_end)
-        return left(f.line, "stopped; starting it for its results was tried at " + to_iso8601(**before),
-                    by_hand);
-      auto by_us = last_event(d_, rental, "stop");
-      if (!by_us) return failed(f.line, by_us.error());
-      const TimePoint from = std::max(rental.lease_end, by_us->value_or(TimePoint{})) + kHeartbeatsAreOld;
-      if (d_.clock.now() < from)
-        return left(f.line, "stopped at the end of its lease",
-                    "run vast-gpu reap from " + to_iso8601(from) + " on: it starts it for its results");
-      const UsdPerHour storage = f.row ? f.row->storage_price : rental.price;
-      if (!rescue_fits(rental, report(d_, rental, stop_).charged, storage, d_.clock.now()))
-        return left(f.line,
-                    "stopped; starting it for its results would cost more than the " +
-                        money(rental.worst_case) + " that were shown",
-                    by_hand);
-      auto noted = d_.ledger.add_event({d_.clock.now(), "start", rental.label, {{"why", "rescue"}}});
-      if (!noted) return failed(f.line, noted.error());
-      log_fact("rescue label=", rental.label);
-      if (auto asked = d_.market.start_instance(*rental.instance, stop_); !asked) {
-        (void)d_.market.stop_instance(*rental.instance, {});  // a start that waits in a queue has no deadline
-        return left(f.line, "stopped, and could not be started: " + asked.error().what, by_hand);
-      }
+      auto events = d_.ledger.events(rental.label);
+      if (!events) return failed(f.line, events.error());
+      const auto since_end = [&](std::string_view kind) {
+        return std::ranges::count_if(
+            *events, [&](const LedgerEvent& e) { return e.kind == kind && e.at > rental.lease_end; });
+      };
+      if (since_end("rescue-failed") > 0)
+        return left(f.line, "stopped; starting it for its results was tried", by_hand);
+      const auto starts = static_cast<int>(since_end("start"));
+      begun = starts > 0 && f.row && f.row->intended_status == "running";
+      if (!begun && !start_for_rescue(f, rental, starts, by_hand)) return;
     }
     const TimePoint wake = d_.clock.now() + kWakeLimit;
     auto up = extend(d_, *rental.instance, Hours(0), std::nullopt, {stop_, wake});
@@ -219,6 +255,8 @@ class Reaping {
       left(f.line, "started for its results, but it does not answer" + (up ? "" : ": " + up.error().what),
            by_hand);
     }
+    if (!begun)
+      if (auto noted = give_up(rental, f.line.did); !noted) log_fact("rescue ", noted.error().what);
     if (auto back = d_.market.stop_instance(*rental.instance, {}); !back) {
       f.line.bill = Bill::unknown;
       f.line.did += "; stopping it again failed: " + back.error().what;
@@ -306,9 +344,11 @@ std::vector<Found> sort_out(const Deps& d, const ReapRequest& request, const Rec
 
 }  // namespace
 
-bool rescue_fits(const Rental& rental, std::optional<Usd> charged, UsdPerHour storage, TimePoint now) {
+bool rescue_fits(const Rental& rental, std::optional<Usd> charged, UsdPerHour storage, TimePoint now,
+                 int starts_before) {
   const auto in_hours = [](Duration d) { return std::chrono::duration_cast<Hours>(d); };
-  const Usd own = rental.price * in_hours(rental.lease_end - rental.created) +
+  const Usd own = rental.price * (in_hours(rental.lease_end - rental.created) +
+                                  Hours(kGuardGrace) * static_cast<double>(starts_before)) +
                   storage * in_hours(std::max(Duration{}, now - rental.lease_end));
   const Usd spent = std::max(own, charged.value_or(Usd{}));  // the provider may post late
   return spent + rental.price * Hours(kGuardGrace) <= rental.worst_case;

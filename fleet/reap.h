@@ -22,7 +22,9 @@ struct ReapRequest {
 PassReport reap(const Deps& d, const ReapRequest& request, std::stop_token stop);
 
 /// Whether starting a stopped machine for one grace period of its guard stays within its worst case. Pure.
-/// @param charged  the provider's figure; absent when unknown
-bool rescue_fits(const Rental& rental, std::optional<Usd> charged, UsdPerHour storage, TimePoint now);
+/// @param charged        the provider's figure; absent when unknown
+/// @param starts_before  of rescues whose process died: each may have cost a whole grace
+bool rescue_fits(const Rental& rental, std::optional<Usd> charged, UsdPerHour storage, TimePoint now,
+                 int starts_before = 0);
 
 }  // namespace vastgpu

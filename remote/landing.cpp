@@ -94,6 +94,7 @@ Result<std::shared_ptr<const Fd>> Landing::folder_of(const std::string& path, bo
   if (last_folder_ && folder == last_) return last_folder_;
   if (!root_) {
     if (make) {
+      const CrashPoints crash("disk");
       std::error_code bad;
       std::filesystem::create_directories(path_, bad);
     }
@@ -106,6 +107,8 @@ Result<std::shared_ptr<const Fd>> Landing::folder_of(const std::string& path, bo
   for (std::size_t from = 0, slash = path.find('/'); slash != std::string::npos;
        from = slash + 1, slash = path.find('/', from)) {
     const std::string part = path.substr(from, slash - from);
+    std::optional<CrashPoints> crash;
+    if (make) crash.emplace("disk");
     if (make && ::mkdirat(at.get(), part.c_str(), 0777) != 0 && errno != EEXIST)
       return fail(cannot("cannot make", (path_ / path.substr(0, slash)).string(), errno));
     Fd next(::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -132,6 +135,7 @@ std::optional<std::string> Landing::hash_if_size(const std::string& path, std::u
 Result<Landing::Part> Landing::begin(const std::string& path) {
   auto folder = folder_of(path, true);
   if (!folder) return fail(std::move(folder).error());
+  const CrashPoints crash("disk");
   Part part;
   part.folder_ = *std::move(folder);
   part.name_ = path.substr(path.rfind('/') + 1);
@@ -181,6 +185,7 @@ Landing::Part::~Part() {
 Result<void> Landing::Part::write(std::string_view piece) {
   EVP_DigestUpdate(digest_.get(), piece.data(), piece.size());
   size_ += piece.size();
+  const CrashPoints crash("disk");
   while (!piece.empty()) {
     const ssize_t n = ::write(file_.get(), piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
@@ -192,6 +197,7 @@ Result<void> Landing::Part::write(std::string_view piece) {
 
 Result<std::string> Landing::Part::set_aside(const struct stat& old) {
   const std::string base = name_.substr(0, 200) + ".before-" + stamp(old.st_mtim.tv_sec);
+  const CrashPoints crash("disk");
   for (int n = 1; n < 1000; ++n) {
     const std::string to = n == 1 ? base : text(base, "-", n);
     if (::renameat2(folder_->get(), name_.c_str(), folder_->get(), to.c_str(), RENAME_NOREPLACE) == 0)

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "core/crash_point.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "remote/ssh_wire.h"
@@ -178,6 +179,7 @@ Result<KeyFile> own_key(const std::filesystem::path& folder) {
   if (auto written = replace_file(temporary, fresh->private_text, 0600); !written)
     return fail(std::move(written).error());
   OPENSSL_cleanse(fresh->private_text.data(), fresh->private_text.size());
+  const CrashPoints crash("disk");
   // link() never replaces: whoever comes second finds the first one's key and uses that.
   const int linked = ::link(temporary.c_str(), path.c_str());
   const bool lost_race = linked != 0 && errno == EEXIST;

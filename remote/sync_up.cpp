@@ -8,6 +8,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "core/crash_point.h"
 #include "core/text.h"
 #include "remote/archive.h"
 #include "remote/local_tree.h"
@@ -144,7 +145,10 @@ Result<void> send_files(SshSession& session, const std::string& remote,
       SshCommand::start(session, receiver(remote, packing), SshCommand::Output::kept, 4096, patience);
   if (!started) return fail(std::move(started).error().during("sending files"));
   SshCommand& machine = **started;
-  auto tar = TarWriter::open(packing, [&](std::string_view piece) { return machine.send(piece, patience); });
+  auto tar = TarWriter::open(packing, [&](std::string_view piece) {
+    const CrashPoints crash("ssh");
+    return machine.send(piece, patience);
+  });
   if (!tar) return fail(std::move(tar).error());
 
   std::string dropped;

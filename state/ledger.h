@@ -63,10 +63,11 @@ class Ledger {
 
   /// Reads a rental, lets `change` alter it and writes it, in one transaction over all processes; gives what
   /// is now stored. An error from `change` leaves it as it was. `change` must not call the ledger. The rules
-  /// of update_rental hold.
+  /// of update_rental hold. `event` is written in the same transaction: with the change or not at all.
   /// @error not_found
   virtual Result<Rental> change_rental(const std::string& label,
-                                       const std::function<Result<void>(Rental&)>& change) = 0;
+                                       const std::function<Result<void>(Rental&)>& change,
+                                       const std::optional<LedgerEvent>& event = std::nullopt) = 0;
   virtual Result<std::optional<Rental>> rental_by_label(const std::string& label) = 0;
   virtual Result<std::optional<Rental>> rental_by_instance(InstanceId id) = 0;
   virtual Result<std::optional<Rental>> rental_by_quote(const std::string& quote_id) = 0;  ///< the newest

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <thread>
 
+#include "core/crash_point.h"
 #include "core/fd.h"
 #include "core/text.h"
 #include "state/lock.h"
@@ -30,6 +31,7 @@ Result<void> make_private_file(const std::filesystem::path& path) {
     if (S_ISREG(info.st_mode) && (info.st_mode & 077U) != 0) ::chmod(path.c_str(), 0600);
     return {};
   }
+  const CrashPoints crash("disk");
   const auto temporary = path.string() + ".new-" + random_hex(6);
   Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   int trouble = fd ? 0 : errno;
@@ -55,6 +57,7 @@ Result<void> set_up(Database& db, const std::filesystem::path& path) {
   // Several processes that make the file at once: the switch to WAL answers busy at once, without SQLite's
   // own waiting.
   for (int tries = 0;; ++tries) {
+    const CrashPoints crash("ledger");
     auto mode = db.ask("PRAGMA journal_mode = WAL");
     if (mode) break;
     if (mode.error().code != Code::unavailable || tries == 200) return fail(std::move(mode).error());

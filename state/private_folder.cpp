@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/crash_point.h"
+
 namespace vastgpu {
 
 Result<void> make_private_folder(const std::filesystem::path& folder) {
@@ -19,6 +21,7 @@ Result<void> make_private_folder(const std::filesystem::path& folder) {
     if (folder.has_parent_path() && folder.parent_path() != folder &&
         !std::filesystem::exists(folder.parent_path()))
       if (auto parent = make_private_folder(folder.parent_path()); !parent) return parent;
+    const CrashPoints crash("disk");
     if (::mkdir(folder.c_str(), 0700) == 0) return {};
     const int number = errno;
     if (number != EEXIST || ::stat(folder.c_str(), &info) != 0)

@@ -117,7 +117,8 @@ Result<void> SqliteLedger::update_rental(const Rental& rental) {
 }
 
 Result<Rental> SqliteLedger::change_rental(const std::string& label,
-                                           const std::function<Result<void>(Rental&)>& change) {
+                                           const std::function<Result<void>(Rental&)>& change,
+                                           const std::optional<LedgerEvent>& event) {
   const std::scoped_lock hold(mutex_);
   auto transaction = Transaction::begin(db_);
   if (!transaction) return fail(std::move(transaction).error());
@@ -127,6 +128,9 @@ Result<Rental> SqliteLedger::change_rental(const std::string& label,
   if (auto changed = change(**rental); !changed) return fail(std::move(changed).error());
   (*rental)->label = label;  // the key is not a field to change
   if (auto stored = store(db_, **rental); !stored) return fail(std::move(stored).error());
+  if (event)
+    if (auto noted = rows::insert(db_, "events", signed_by_us(*event)); !noted)
+      return fail(std::move(noted).error());
   auto now = rows::select_one<Rental>(db_, "rentals WHERE label = ?", label);
   if (!now) return fail(std::move(now).error());
   return transaction->commit().map([&] { return **std::move(now); });
@@ -325,9 +329,12 @@ Result<std::optional<json>> SqliteLedger::last_receipt(const std::string& label)
 
 Result<void> SqliteLedger::add_event(const LedgerEvent& event) {
   const std::scoped_lock hold(mutex_);
-  LedgerEvent signed_event = event;
-  if (signed_event.actor.empty()) signed_event.actor = actor_;
-  return rows::insert(db_, "events", signed_event);
+  return rows::insert(db_, "events", signed_by_us(event));
+}
+
+LedgerEvent SqliteLedger::signed_by_us(LedgerEvent event) const {
+  if (event.actor.empty()) event.actor = actor_;
+  return event;
 }
 
 Result<std::vector<LedgerEvent>> SqliteLedger::events_of_kind(const std::string& kind, TimePoint since) {

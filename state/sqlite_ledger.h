@@ -31,8 +31,8 @@ class SqliteLedger : public Ledger {
 
   Result<void> open_intent(const Rental& rental, const IntentLimits& limits) override;
   Result<void> update_rental(const Rental& rental) override;
-  Result<Rental> change_rental(const std::string& label,
-                               const std::function<Result<void>(Rental&)>& change) override;
+  Result<Rental> change_rental(const std::string& label, const std::function<Result<void>(Rental&)>& change,
+                               const std::optional<LedgerEvent>& event = std::nullopt) override;
   Result<std::optional<Rental>> rental_by_label(const std::string& label) override;
   Result<std::optional<Rental>> rental_by_instance(InstanceId id) override;
   Result<std::optional<Rental>> rental_by_quote(const std::string& quote_id) override;
@@ -74,6 +74,8 @@ class SqliteLedger : public Ledger {
 
  private:
   SqliteLedger(Database db, std::string actor) : actor_(std::move(actor)), db_(std::move(db)) {}
+
+  LedgerEvent signed_by_us(LedgerEvent event) const;
 
   const std::string actor_;
   std::mutex mutex_;

@@ -458,4 +458,5 @@ TEST_CASE("a rescue is paid from what was shown, or not done") {
   CHECK_FALSE(rescue_fits(r, std::nullopt, storage, r.lease_end + std::chrono::hours(3)));
   CHECK_FALSE(rescue_fits(r, Usd{2.45}, storage, r.lease_end));  // the provider has counted more than we did
   CHECK(rescue_fits(r, Usd{0.5}, storage, r.lease_end));         // or posts late
+  CHECK_FALSE(rescue_fits(r, std::nullopt, storage, r.lease_end + std::chrono::minutes(10), 50));
 }
