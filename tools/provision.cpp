@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "fleet/learn.h"
 #include "fleet/quote.h"
+#include "fleet/renew.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 #include "tools/provision_view.h"
@@ -39,6 +40,24 @@ std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found,
                                 money(*limit), "; to allow it, the user can ",
                                 how_to_raise(limits, key, o.quote.worst_case.value)));
   return warnings;
+}
+
+/// The second number of every option: what it may cost when its lease is renewed.
+void show_renewal(Envelope& e, const QuoteResult& found, const Result<AccountSettings>& account,
+                  const ProjectSettings& settings) {
+  Usd least{1e9}, most;
+  for (std::size_t i = 0; i < found.options.size(); ++i) {
+    const Usd worst = found.options[i].quote.worst_case;
+    const Usd renewable = renewable_to(worst, account, settings);
+    e.facts["options"][i]["usd_renewable_to"] = renewable;
+    least = std::min(least, worst);
+    most = std::max(most, renewable);
+  }
+  if (found.proposal)
+    e.facts["interruptible_proposal"]["usd_renewable_to"] =
+        renewable_to(found.proposal->quoted.quote.worst_case, account, settings);
+  const std::string words = renewal_words(least, most, settings.max_budget);
+  if (!words.empty() && settings.max_budget == most) e.details += "- at most" + words + "\n";
 }
 
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
@@ -88,6 +107,7 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   warnings.insert(warnings.end(), limited.begin(), limited.end());
   facts["warnings"] = warnings;
   Envelope e = show_options(*found, profile, budget, warnings, std::move(facts));
+  if (!found->options.empty()) show_renewal(e, *found, deps->settings.account, settings);
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",
                       {{"quote_id", o.quote.id}, {"project", project->string()}},
