@@ -19,6 +19,13 @@ Hours in_hours(Duration d) { return std::chrono::duration_cast<Hours>(d); }
 /// The guard looks every 30 s and a stop takes some seconds; moments in the ledger are cut to seconds.
 constexpr auto kRounding = std::chrono::seconds(2);
 
+/// A lease that moved.
+struct Move {
+  TimePoint at, from, to;
+  Usd added;
+  bool longer = false;
+};
+
 bool differs(UsdPerHour seen, UsdPerHour from) {
   return std::abs(seen.value - from.value) > from.value * kDrift + 1e-6;
 }
@@ -28,8 +35,7 @@ bool differs(UsdPerHour seen, UsdPerHour from) {
 Agreement agreement_of(const Rental& rental, const std::vector<LedgerEvent>& events) {
   Agreement agreement;
   agreement.prices.push_back({rental.created, rental.price});
-  Usd added;
-  Duration moved{};
+  std::vector<Move> moves;
   for (const LedgerEvent& e : events) {
     const auto from = read_field<double>(e.detail, "from");
     const auto to = read_field<double>(e.detail, "to");
@@ -37,11 +43,21 @@ Agreement agreement_of(const Rental& rental, const std::vector<LedgerEvent>& eve
       const auto price = read_field<double>(e.detail, "usd_per_hour");
       if (price && from) agreement.prices.push_back({from_unix_seconds(*from), UsdPerHour{*price}});
     } else if ((e.kind == "extend" || e.kind == "shorten") && from && to) {
-      moved += from_unix_seconds(*to) - from_unix_seconds(*from);
-      if (e.kind == "shorten") continue;
-      added += Usd{read_field<double>(e.detail, "added_usd").value_or(0)};
-      agreement.paused += std::max(Duration{}, e.at - from_unix_seconds(*from));
+      const Usd added{read_field<double>(e.detail, "added_usd").value_or(0)};
+      moves.push_back({e.at, from_unix_seconds(*from), from_unix_seconds(*to), added, e.kind == "extend"});
     }
+  }
+  Usd added;
+  Duration moved{};
+  for (std::size_t i = 0; i < moves.size(); ++i) {
+    const Move& m = moves[i];
+    const TimePoint then = i + 1 < moves.size() ? moves[i + 1].from : rental.lease_end;
+    // It is noted before it is done: one that a crash cut short left the lease where it was.
+    if (!m.longer && std::chrono::abs(then - m.to) > std::chrono::seconds(1)) continue;
+    moved += m.to - m.from;
+    if (!m.longer) continue;
+    added += m.added;
+    agreement.paused += std::max(Duration{}, m.at - m.from);
   }
   const Duration first_lease = rental.lease_end - moved - rental.created;
   const Usd first_worst = rental.worst_case - added;

@@ -8,7 +8,7 @@
 namespace vastgpu {
 
 struct ReapRequest {
-  std::filesystem::path project;                ///< empty: every rental of the account
+  std::filesystem::path project = {};           ///< empty: every rental of the account
   Duration patience = std::chrono::minutes(5);  ///< for a rental that another call works on, and for its end
   /// How old a look into a running machine may be; 0: look now. A machine near its end is looked at sooner.
   Duration look_every = std::chrono::minutes(2);

@@ -78,7 +78,8 @@ std::string why_not_renewed(const Rental& rental, const Result<AccountSettings>&
   if (!account->auto_extend) return "auto_extend is false in settings.json";
   if (!project.auto_extend.value_or(true)) return "auto_extend is false in the project";
   if (project.budget_unreadable) return "max_budget cannot be read";
-  if (!(rental.renew_to.value > 0) || (rental.renew_to <= rental.worst_case && !project.max_budget))
+  const bool somebody_said = project.max_budget.has_value() || !rental.envelope.empty();
+  if (!(rental.renew_to.value > 0) || (rental.renew_to <= rental.worst_case && !somebody_said))
     return "no max_budget says up to what";
   if (!(renewal_allowed(rental, std::nullopt) >= Hours(kShortestLease)))
     return "it can cost " + money(rental.worst_case) + " already, and it may be renewed up to " +

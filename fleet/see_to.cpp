@@ -56,8 +56,8 @@ class Tending {
       return;
     }
     const bool over = d_.clock.now() > rental_.lease_end;
-    if (!rental_.ready) return booting(over);
     if (auto read = read_records(); !read) return failed(line_, read.error());
+    if (!rental_.ready) return booting(over);
     if (auto seen = notice_row(); !seen) return failed(line_, seen.error());
     if (rental_.status == Status::stopped) return stopped(over);
     if (money_ends_it()) return;
@@ -87,6 +87,7 @@ class Tending {
       return;
     }
     if (it_.row && seen_in(rental_, *it_.row) == Seen::parked) return unpark();
+    if (money_ends_it()) return;
     left(line_, text("is ", to_string(rental_.status), ", ", until()),
          "call rent with quote_id " + rental_.quote_id + " to go on waiting, or destroy");
   }
@@ -97,9 +98,7 @@ class Tending {
     const std::string quote = rental_.quote_id.substr(0, rental_.quote_id.find('.'));
     const auto lock = lock_rental(d_, "quote-" + quote, {terms_.stop, d_.clock.now()});
     if (!lock) return left(line_, "is parked; another call waits for it", {});
-    auto events = d_.ledger.events(rental_.label);
-    if (!events) return failed(line_, events.error());
-    const auto starts = std::ranges::count(*events, std::string("start"), &LedgerEvent::kind);
+    const auto starts = std::ranges::count(events_, std::string("start"), &LedgerEvent::kind);
     if (starts >= kMostStarts) {
       warn("it was started three times and stays parked");
       return left(line_, "is parked, " + until(), destroy);
@@ -164,7 +163,8 @@ class Tending {
     warn(verdict->why);
     if (!verdict->end_now) return false;
     const std::string why = verdict->why + ", and nothing sensible is left of its lease";
-    if (may_destroy(rental_, jobs_) && end_rental(d_, terms_, it_, why, true)) return true;
+    const bool wanted = !rental_.ready || may_destroy(rental_, jobs_);
+    if (wanted && end_rental(d_, terms_, it_, why, true)) return true;
     if (line_.bill == PassLine::Bill::none) return true;
     if (auto read = refresh(d_, rental_); !read || rental_.status != Status::ready) return true;
     (void)bring_home(d_, rental_, terms_.caller(d_));  // the disk stays: what does not come home is not lost

@@ -2,6 +2,8 @@
 // results home, name what is idle, and leave behind which layer reported when.
 
 #include <filesystem>
+#include <map>
+#include <thread>
 
 #include "core/files.h"
 #include "core/text.h"
@@ -115,9 +117,16 @@ SCENARIO("a lease is renewed while its experiment lives, up to the budget that w
 
   nearly_over(stage, rental);
   const TimePoint first_end = rental_of(stage, id).lease_end;
-  pass(stage, words);
-  INFO(words);
-  CHECK(mentions(words, "lease renewed by 1.0 h"));
+  std::string others;
+  {
+    const Deps d = stage.deps();
+    ReapRequest at_once;
+    at_once.look_every = {};
+    const std::jthread beside([&] { others = to_words(reap(d, at_once, {})); });
+    pass(stage, words);
+  }
+  INFO(words << others);
+  CHECK(mentions(words + others, "lease renewed by 1.0 h"));  // by one of them
   rental = rental_of(stage, id);
   CHECK(rental.lease_end - first_end == minutes(60));
   CHECK(rental.worst_case.value == Approx(worst + rental.price.value));
@@ -389,6 +398,38 @@ SCENARIO("a machine whose SSH stops answering is named with how long, and with n
   const auto seen = events_of(stage, rental, "seen");
   REQUIRE(seen.size() == 1);
   CHECK(seen[0].detail["state"] == "unreachable");
+}
+
+SCENARIO("a pass soon after another one looks into nothing, and asks the marketplace twice") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 40});
+  const json id = rent_and_run(stage, kEndless);
+  const Rental rental = rental_of(stage, id);
+  const Deps d = stage.deps();
+  (void)reap(d, {}, {});
+  const auto looked = [&] {
+    auto layers = d.ledger.layers(rental.label);
+    REQUIRE(layers);
+    return last_report(*layers, kLookMark);
+  };
+  const auto requests = [&] {
+    const json routes = stage.state()["requests"];
+    std::map<std::string, int> sent;
+    for (const auto& [route, count] : routes.items())
+      if (route.find("/admin/") == std::string::npos) sent[route] = count.get<int>();
+    return sent;
+  };
+  const auto first = looked();
+  REQUIRE(first);
+  auto before = requests();
+  const std::string words = to_words(reap(d, {}, {}));
+  const auto after = requests();
+  INFO(words);
+  CHECK(mentions(words, "exp01 is running"));
+  if (d.clock.now() - *first < minutes(2)) CHECK(looked() == first);
+  int sent = 0;
+  for (const auto& [route, count] : after) sent += count - before[route];
+  CHECK(sent == 2);  // the list and the credit
 }
 
 SCENARIO("a machine that loads and is never started is started by a pass") {

@@ -140,6 +140,16 @@ TEST_CASE("a dearer price shortens the lease by as much as it costs more, and on
   CHECK(near(affordable_end(a, r, noticed + minutes(11)), later));
 }
 
+TEST_CASE("a shortening that a crash cut off after its event is not counted") {
+  Rental r = two_hours();
+  const TimePoint at = r.created + std::chrono::hours(1), half = at + minutes(20);
+  std::vector<LedgerEvent> events{price_event(at, 2.4), moved("shorten", at, r.lease_end, half, 0)};
+  CHECK(agreement_of(r, events).other.value == Approx(0.12));  // the lease is where it was
+  events.push_back(moved("shorten", at + minutes(1), r.lease_end, half, 0));
+  r.lease_end = half;
+  CHECK(agreement_of(r, events).other.value == Approx(0.12));
+}
+
 TEST_CASE("a price that explodes leaves nothing, and a stop between two leases is not counted as spent") {
   Rental r = two_hours();
   CHECK(affordable_end(agreement_of(r, {price_event(r.created + minutes(30), 50)}), r,
