@@ -43,7 +43,10 @@ bool wake(const Deps& d, const PassTerms& terms, Tended& it, const std::string& 
     return stays("stopped at the end of its lease",
                  "run vast-gpu reap from " + to_iso8601(from) + " on: it starts it for its results");
   const UsdPerHour storage = it.row ? it.row->storage_price : rental.price;
-  if (!rescue_fits(rental, report(d, rental, terms.stop).charged, storage, d.clock.now()))
+  // Our own count first: the provider is asked only where that leaves room, not by every pass.
+  const TimePoint at = d.clock.now();
+  if (!rescue_fits(rental, std::nullopt, storage, at) ||
+      !rescue_fits(rental, report(d, rental, terms.stop).charged, storage, at))
     return stays("stopped; starting it for its results would cost more than the " + money(rental.worst_case) +
                      " that were shown",
                  by_hand);

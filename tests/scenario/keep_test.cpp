@@ -364,23 +364,47 @@ SCENARIO("credit that does not last another hour is said aloud, and results come
   CHECK_FALSE(mentions(listed->summary, "CREDIT"));
 }
 
-SCENARIO("a host that goes offline and comes back is written down once each") {
+SCENARIO("a machine that exits, freezes, goes offline and comes back is written down once for each change") {
   NEEDS_MACHINES()
   RentalStage stage(VASTGPU_BINARY, {.speed = 60});
   const json id = rent_and_run(stage, "");
   const Rental rental = rental_of(stage, id);
+  std::string words;
+  const auto host_says = [&](const char* status) {
+    stage.admin("POST", "/admin/instance/" + id.dump(), {{"actual_status", status}});
+    pass(stage, words);
+    pass(stage, words);
+  };
+  host_says("exited");
+  CHECK(mentions(words, "exited by itself; its disk bills"));
+  CHECK(rental_of(stage, id).status == Status::stopped);
+  CHECK(mentions(rental_of(stage, id).note, "exited since"));
+
+  stage.admin("POST", "/admin/instance/" + id.dump(), {{"actual_status", "running"}});
+  pass(stage, words);
+  CAPTURE(words);
+  CHECK(mentions(words, "runs again; its guard was told the lease"));
+  CHECK(rental_of(stage, id).status == Status::ready);
+  CHECK(rental_of(stage, id).note.empty());
+
+  host_says("frozen");
+  CHECK(mentions(words, "WARNING: frozen, for"));
+  host_says("running");
+  CHECK_FALSE(mentions(words, "frozen"));
+
   stage.fault({{"name", "offline"}, {"value", "0:0"}, {"instance", id}});
   stage.house().clock().sleep_for(seconds(20), {});
-  std::string words;
   pass(stage, words);
-  INFO(words);
+  pass(stage, words);
   CHECK(mentions(words, "WARNING: offline, for"));
-  pass(stage, words);
-  CHECK(events_of(stage, rental, "seen").size() == 1);
   CHECK(mentions(rental_of(stage, id).note, "offline since"));
-  auto seen = stage.call("list", json::object());
-  REQUIRE(seen);
-  CHECK(mentions(dump(seen->facts["instances"][0]["warnings"]), "offline"));
+  auto listed = stage.call("list", json::object());
+  REQUIRE(listed);
+  CHECK(mentions(dump(listed->facts["instances"][0]["warnings"]), "offline"));
+
+  std::vector<std::string> states;
+  for (const LedgerEvent& e : events_of(stage, rental, "seen")) states.push_back(e.detail["state"]);
+  CHECK(states == std::vector<std::string>{"exited", "running", "frozen", "running", "offline"});
 }
 
 SCENARIO("a machine whose SSH stops answering is named with how long, and with nothing else") {
