@@ -407,6 +407,22 @@ SCENARIO("a machine that exits, freezes, goes offline and comes back is written 
   CHECK(states == std::vector<std::string>{"exited", "running", "frozen", "running", "offline"});
 }
 
+SCENARIO("a machine that vanished is written down with what it cost and what was lost") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 100});
+  const json id = rent_and_run(stage, kEndless);
+  stage.admin("DELETE", "/api/v0/instances/" + id.dump() + "/");
+  stage.house().clock().sleep_for(seconds(60), {});
+  std::string words;
+  const PassLine line = pass(stage, words);
+  INFO(words);
+  CHECK(line.bill == PassLine::Bill::none);
+  CHECK(line.lost == "results and logs of exp01");
+  REQUIRE(line.cost);
+  CHECK(line.cost->ours.ours > Usd{0});
+  CHECK(rental_of(stage, id).status == Status::destroyed);
+}
+
 SCENARIO("a machine whose SSH stops answering is named with how long, and with nothing else") {
   NEEDS_MACHINES()
   RentalStage stage(VASTGPU_BINARY, {.speed = 60});
