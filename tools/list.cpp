@@ -57,6 +57,7 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
   e.facts["instances"] = json::array();
   int ours = 0, strange = 0;
   std::vector<std::string> alarms;
+  std::string keeper_alarm;
   UsdPerHour rate;
   for (const LiveRow& row : seen->live) {
     const Instance& i = row.instance;
@@ -80,8 +81,13 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
       if (may_bill(row.rental->status)) {
         e.details += text("- instance ", i.id.value,
                           " last reports: ", to_words(watched->layers, deps->clock.now()), "\n");
-        for (const std::string& alarm : alarms_of(watched->layers))
-          alarms.push_back(text("instance ", i.id.value, " ", alarm));
+        for (const LayerView& layer : watched->layers)
+          for (const std::string& alarm : alarms_of({layer})) {
+            if (layer.layer != kKeeperLayer)
+              alarms.push_back(text("instance ", i.id.value, " ", alarm));
+            else if (keeper_alarm.empty())  // there is one keeper for all of them
+              keeper_alarm = alarm;
+          }
       }
       for (const std::string& warning : watched->warnings)
         e.details += text("- warning: instance ", i.id.value, " ", warning, "\n");
@@ -165,6 +171,7 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
   auto credit = credit_warning(*deps);
   if (!credit) return fail(std::move(credit).error());
   if (!credit->empty() && ours > 0) alarms.push_back(*credit);
+  if (!keeper_alarm.empty()) alarms.push_back(keeper_alarm);
   e.facts["alarms"] = alarms;
   for (const std::string& alarm : alarms) e.summary += " " + alarm + ".";
   if (!rows.empty())

@@ -43,21 +43,21 @@ std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found,
 }
 
 /// The second number of every option: what it may cost when its lease is renewed.
-void show_renewal(Envelope& e, const QuoteResult& found, const Result<AccountSettings>& account,
+void add_renewals(json& facts, const QuoteResult& found, const Result<AccountSettings>& account,
                   const ProjectSettings& settings) {
-  Usd least{1e9}, most;
-  for (std::size_t i = 0; i < found.options.size(); ++i) {
-    const Usd worst = found.options[i].quote.worst_case;
-    const Usd renewable = renewable_to(worst, account, settings);
-    e.facts["options"][i]["usd_renewable_to"] = renewable;
-    least = std::min(least, worst);
-    most = std::max(most, renewable);
-  }
-  if (found.proposal)
-    e.facts["interruptible_proposal"]["usd_renewable_to"] =
-        renewable_to(found.proposal->quoted.quote.worst_case, account, settings);
-  const std::string words = renewal_words(least, most, settings.max_budget);
-  if (!words.empty() && settings.max_budget == most) e.details += "- at most" + words + "\n";
+  const auto put = [&](json& option, const QuotedOption& o) {
+    option["usd_renewable_to"] = renewable_to(o.quote.worst_case, account, settings);
+  };
+  for (std::size_t i = 0; i < found.options.size(); ++i) put(facts["options"][i], found.options[i]);
+  if (found.proposal) put(facts["interruptible_proposal"], found.proposal->quoted);
+}
+
+/// "; while its experiment runs on it may be renewed up to ...", of the cheapest; empty when it is not.
+std::string renewal_of(const QuoteResult& found, const Result<AccountSettings>& account,
+                       const ProjectSettings& settings) {
+  if (found.options.empty()) return {};
+  const Usd worst = found.options.front().quote.worst_case;
+  return renewal_words(worst, renewable_to(worst, account, settings), settings.max_budget);
 }
 
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
@@ -106,8 +106,9 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   const auto limited = limit_warnings(*deps, *found, settings.max_budget);
   warnings.insert(warnings.end(), limited.begin(), limited.end());
   facts["warnings"] = warnings;
-  Envelope e = show_options(*found, profile, budget, warnings, std::move(facts));
-  if (!found->options.empty()) show_renewal(e, *found, deps->settings.account, settings);
+  Envelope e = show_options(*found, profile, budget, warnings, std::move(facts),
+                            renewal_of(*found, deps->settings.account, settings));
+  add_renewals(e.facts, *found, deps->settings.account, settings);
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",
                       {{"quote_id", o.quote.id}, {"project", project->string()}},

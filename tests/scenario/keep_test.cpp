@@ -101,7 +101,7 @@ SCENARIO("a lease is renewed while its experiment lives, up to the budget that w
   REQUIRE(options);
   const json option = options->facts["options"][0];
   CHECK(option["usd_renewable_to"] == 5.0);
-  CHECK(mentions(options->details, "renewed up to your max_budget of $5.00"));
+  CHECK(mentions(options->summary, "it may be renewed up to your max_budget of $5.00)"));
   const double worst = option["worst_case_usd"], price = option["usd_per_hour"];
   const double budget = std::stod(fixed(worst + 1.4 * price, 4));
   set_project(stage, "- max_budget: " + fixed(budget, 4) + "\n");
