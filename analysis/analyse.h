@@ -18,6 +18,7 @@ namespace vastgpu {
 struct ProjectSettings {
   bool wants_vast = false;  ///< `gpu: vast`, or the heading alone
   std::optional<bool> auto_destroy;
+  std::optional<bool> auto_extend;  ///< false: no lease is renewed by itself
   std::optional<Usd> max_budget;
   bool budget_unreadable = false;  ///< a limit was meant but cannot be read: nothing may be spent
   std::optional<std::string> image;

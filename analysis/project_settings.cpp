@@ -131,6 +131,7 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
 
   for (const bool vast_section : {true, false}) {  // the Vast section first, then anywhere
     const bool had_destroy = settings.auto_destroy.has_value();
+    const bool had_extend = settings.auto_extend.has_value();
     const bool had_budget = settings.max_budget.has_value();
     const bool had_image = settings.image.has_value();
     for (const Key& key : page.keys) {
@@ -144,6 +145,9 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
       } else if (key.name == "auto_destroy" && !had_destroy && !settings.auto_destroy) {
         settings.auto_destroy = read_bool(key.value);
         settings.auto_destroy ? void(said = true) : complain(key, "true or false");
+      } else if (key.name == "auto_extend" && !had_extend && !settings.auto_extend) {
+        settings.auto_extend = read_bool(key.value);
+        settings.auto_extend ? void(said = true) : complain(key, "true or false");
       } else if (key.name == "max_budget" && !had_budget) {
         const auto budget = read_dollars(key.value);
         if (!budget) {
@@ -193,7 +197,8 @@ ProjectSettings read_project_settings(const std::filesystem::path& project) {
       if (take(read_page(*text, Fences::opened), name, pasted)) more = std::move(pasted);
     }
     const bool gave = more.wants_vast != had_vast_wish || more.auto_destroy != settings.auto_destroy ||
-                      more.max_budget != settings.max_budget || more.image != settings.image;
+                      more.auto_extend != settings.auto_extend || more.max_budget != settings.max_budget ||
+                      more.image != settings.image;
     // A page that already chose another back end is not overruled by the second file.
     if (!used.empty()) more.wants_vast = had_vast_wish;
     if (gave) used.push_back(name);

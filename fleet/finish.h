@@ -1,5 +1,5 @@
 #pragma once
-// Ending a rental: results home, receipt, destroy, read back, cost report. And moving its lease.
+// Ending a rental: results home, receipt, destroy, read back, cost report.
 
 #include "fleet/deps.h"
 #include "fleet/report.h"
@@ -24,22 +24,5 @@ struct FinishOutcome {
 /// then
 /// @error as make_gone
 Result<FinishOutcome> finish(const Deps& d, const FinishRequest& request, const Caller& caller);
-
-struct ExtendOutcome {
-  bool running =
-      true;  ///< false: it was stopped, a start was asked for, and it does not answer yet; call again
-  Rental rental;
-  Usd added;                  ///< to the worst case
-  bool machine_told = false;  ///< the guard on the machine has the new end
-  std::string note;
-};
-
-/// A new small quote against all limits: the worst case grows by price x hours, then the lease moves in the
-/// ledger and in the file on the machine. A stopped machine is started again, which is how its results are
-/// rescued; its new lease counts from now, and with hours 0 an earlier start is only waited for.
-/// @error over_budget, wrong_state, not_found
-/// @error invalid_argument  settings.json cannot be read: the lease stays
-Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::optional<Usd> budget,
-                             const Caller& caller);
 
 }  // namespace vastgpu

@@ -8,6 +8,7 @@
 #include "fleet/reach.h"
 #include "fleet/reconcile.h"
 #include "fleet/record.h"
+#include "fleet/renew.h"
 
 namespace vastgpu {
 namespace {
@@ -160,6 +161,20 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
   r.created = d.clock.now();
   r.lease_end = lease_end.value_or(r.created + std::chrono::duration_cast<Duration>(q.lease));
   return r;
+}
+
+/// What its lease may be renewed up to; the call's own limit holds for renewals, too.
+/// @error as Ledger
+Result<Usd> renew_to_of(const Deps& d, const Rental& rental, const LaunchRequest& request) {
+  std::optional<SpendingEnvelope> envelope;
+  if (!rental.envelope.empty()) {
+    auto found = d.ledger.envelope(rental.envelope);
+    if (!found) return fail(std::move(found).error());
+    envelope = *std::move(found);
+  }
+  const Usd most =
+      renewable_to(rental.worst_case, d.settings.account, read_project_settings(rental.project), envelope);
+  return request.max_usd ? std::max(rental.worst_case, std::min(most, *request.max_usd)) : most;
 }
 
 /// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it
@@ -316,6 +331,9 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       if (auto ok = check_money(d, attempt->quote, request, caller.stop); !ok)
         return fail(std::move(ok).error());
       Rental rental = rental_for(d, *attempt, lease_end);
+      auto renew_to = renew_to_of(d, rental, request);
+      if (!renew_to) return fail(std::move(renew_to).error());
+      rental.renew_to = *renew_to;
       if (auto ok = check_offer(d, attempt->quote, caller.stop); !ok) {
         if (ok.error().code != Code::not_found && ok.error().code != Code::wrong_state)
           return fail(std::move(ok).error());

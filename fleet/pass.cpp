@@ -37,6 +37,7 @@ json facts_of(const PassLine& line) {
              {"did", line.did},
              {"next_step", line.next_step.empty() ? json(nullptr) : json(line.next_step)},
              {"lost", line.lost.empty() ? json(nullptr) : json(line.lost)},
+             {"warnings", line.warnings},
              {"receipt", nullptr},
              {"cost", line.cost ? to_facts(*line.cost) : json(nullptr)}};
   if (line.receipt) facts["receipt"] = *line.receipt;
@@ -51,9 +52,10 @@ std::string words_of(const PassLine& line) {
     words += text("; ", line.receipt->files.size(), " files at home, ", bytes(line.receipt->bytes),
                   line.receipt->complete ? ", all hashes agree" : ", NOT complete");
   if (!line.lost.empty()) words += "; LOST: " + line.lost;
+  for (const std::string& warning : line.warnings) words += "; WARNING: " + warning;
   if (line.cost) words += "; " + to_words(*line.cost);
   if (!line.next_step.empty()) words += "; next: " + line.next_step;
-  return clean_line(words, 1200) + "\n";
+  return clean_line(words, 2000) + "\n";
 }
 
 }  // namespace
@@ -76,6 +78,7 @@ json to_facts(const PassReport& report) {
   json facts{{"exit_code", report.exit_code()},
              {"usd_total", std::round(report.total().value * 1e6) / 1e6},
              {"unknown", report.trouble.empty() ? json(nullptr) : json(report.trouble)},
+             {"warnings", report.warnings},
              {"rentals", json::array()},
              {"others_untouched", json::array()}};
   for (const PassLine& line : report.ours) facts["rentals"].push_back(facts_of(line));
@@ -87,6 +90,7 @@ std::string to_words(const PassReport& report) {
   std::string words;
   for (const PassLine& line : report.ours) words += words_of(line);
   for (const PassLine& line : report.others) words += words_of(line);
+  for (const std::string& warning : report.warnings) words += "WARNING: " + clean_line(warning, 600) + "\n";
   const int code = report.exit_code();
   words += code == 2   ? "UNKNOWN whether anything still bills"
            : code == 1 ? "something still bills"

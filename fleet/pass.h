@@ -18,17 +18,19 @@ struct PassLine {
   std::string whose;  ///< to_string(LiveRow::Kind), or "unseen", "unsettled", "vanished"
   std::string gpu;
   Bill bill = Bill::unknown;
-  std::string did;        ///< for a person: what was done, or why it was left
-  std::string next_step;  ///< empty when nothing is left to do
-  std::string lost;       ///< what was given up with it; empty when nothing was
+  std::string did;                         ///< for a person: what was done, or why it was left
+  std::string next_step;                   ///< empty when nothing is left to do
+  std::string lost;                        ///< what was given up with it; empty when nothing was
+  std::vector<std::string> warnings = {};  ///< what somebody should know or do, beside next_step
   std::optional<Receipt> receipt;
   std::optional<CostReport> cost;
 };
 
 struct PassReport {
   std::vector<PassLine> ours;
-  std::vector<PassLine> others;  ///< strangers, and rentals outside the scope: named, never touched
-  std::string trouble;           ///< why the whole account is not known; empty when it is
+  std::vector<PassLine> others;            ///< strangers, and rentals outside the scope: named, never touched
+  std::vector<std::string> warnings = {};  ///< about the whole account
+  std::string trouble;                     ///< why the whole account is not known; empty when it is
 
   /// 0: nothing of ours bills; 1: something does; 2: could not be found out, and then never 0 or 1.
   int exit_code() const;

@@ -178,6 +178,7 @@ json rental_facts(const Rental& r, TimePoint now) {
           {"lease_ends_at", to_iso8601(r.lease_end)},
           {"usd_so_far", micro(cost.ours.value)},
           {"usd_worst_case", micro(r.worst_case.value)},
+          {"usd_renewable_to", micro(std::max(r.worst_case, r.renew_to).value)},
           {"results_collected_at", r.collected ? json(to_iso8601(*r.collected)) : json(nullptr)}};
 }
 

@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "fleet/layers.h"
 #include "market/vast_market.h"
 #include "remote/ssh_connector.h"
 #include "state/ledger_rebuild.h"
@@ -175,7 +176,17 @@ Result<Deps> House::open(std::stop_token stop) {
   fleet.settings_file = settings_file();
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
+  report_server();
   return Deps{the_market, the_connector, *ledger_, *clock_, fleet};
+}
+
+/// Leaves a sign of life of this server, at most once a minute. A keeper and the one-shot commands leave
+/// their own; a ledger that cannot take it says so to whoever needs it next.
+void House::report_server() {
+  const bool serves = settings_.actor.empty() || settings_.actor.starts_with("serve");
+  const TimePoint now = clock_->now();
+  if (!serves || now - server_reported_ < std::chrono::minutes(1)) return;
+  if (ledger_->note_layer({"", kServerLayer, now, settings_.actor})) server_reported_ = now;
 }
 
 Result<std::filesystem::path> House::project(const std::optional<std::string>& argument) {

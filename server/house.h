@@ -64,15 +64,17 @@ class House : public Workplace {
   Result<void> open_ledger(AccountId account, bool expected);
   std::filesystem::path accounts_file() const;
   std::filesystem::path ledger_file(AccountId account) const;
+  void report_server();  // with opening_ held
   HouseSettings settings_;
   std::unique_ptr<Clock> clock_;
-  std::mutex opening_;  // guards the four below
+  std::mutex opening_;  // guards the five below
   std::unique_ptr<Market> market_;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<Ledger> ledger_;
   std::vector<std::unique_ptr<Ledger>> replaced_;  // a call may still hold one that was moved aside
   FileMark ledger_mark_;
   std::string key_error_;
+  TimePoint server_reported_{};
 };
 
 /// Reads the process environment.

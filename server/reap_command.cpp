@@ -12,6 +12,7 @@ int reap_command(Workplace& workplace, const ReapOptions& options) {
   const SignalStop signals;
   const auto run = [&]() -> Result<PassReport> {
     ReapRequest request;
+    request.look_every = {};  // whoever asks by hand wants to know it as it is now
     if (!options.project.empty()) {
       std::error_code bad;  // a relative folder is one of the shell's working directory
       auto folder = workplace.project(std::filesystem::absolute(options.project, bad).string());

@@ -1,7 +1,7 @@
 // extend: a later end for a rental, within the budget.
 
 #include "core/text.h"
-#include "fleet/finish.h"
+#include "fleet/lease.h"
 #include "fleet/reach.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
@@ -22,7 +22,7 @@ Result<Envelope> extend_lease(Workplace& workplace, const ExtendArgs& a, CallCon
   if (!rental) return fail(std::move(rental).error());
   const ProjectSettings settings = read_project_settings(rental->project);
   if (auto readable = check_budget_readable(settings); !readable) return fail(std::move(readable).error());
-  auto moved = extend(*deps, a.instance_id, Hours(a.hours), settings.max_budget,
+  auto moved = extend(*deps, a.instance_id, Hours(a.hours), {.budget = settings.max_budget},
                       caller_of(call, deps->clock, a.wait_seconds));
   if (!moved) return fail(std::move(moved).error());
   Envelope e;

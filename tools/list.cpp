@@ -3,7 +3,10 @@
 #include "core/text.h"
 #include "fleet/adopt.h"
 #include "fleet/jobs.h"
+#include "fleet/layers.h"
+#include "fleet/lifecycle.h"
 #include "fleet/reconcile.h"
+#include "fleet/tend.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 
@@ -13,6 +16,30 @@ namespace {
 struct ListArgs {
   std::optional<std::string> project;
 };
+
+struct Watched {
+  std::vector<LayerView> layers;
+  std::vector<std::string> warnings;
+};
+
+Result<Watched> watched_facts(const Deps& d, const Rental& rental) {
+  auto layers = layers_of(d, rental);
+  if (!layers) return fail(std::move(layers).error());
+  return warnings_of(d, rental).map([&](std::vector<std::string> warnings) {
+    return Watched{*std::move(layers), std::move(warnings)};
+  });
+}
+
+/// The last thing that was found out about the credit, where it was not enough.
+Result<std::string> credit_warning(const Deps& d) {
+  return d.ledger.events("").map([](const std::vector<LedgerEvent>& events) -> std::string {
+    const LedgerEvent* last = last_event(events, kCreditEvent);
+    if (last == nullptr || !read_field<bool>(last->detail, "low").value_or(false)) return {};
+    return "CREDIT IS RUNNING OUT: it was " +
+           money(Usd{read_field<double>(last->detail, "credit_usd").value_or(0)}) + " at " +
+           to_iso8601(last->at) + "; at zero everything stops and is deleted later: add credit now";
+  });
+}
 
 Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallContext& call) {
   auto project = workplace.project(a.project);
@@ -44,6 +71,8 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
   }
   e.facts["instances"] = json::array();
   int ours = 0, strange = 0;
+  std::vector<std::string> alarms;
+  std::string keeper_alarm;
   UsdPerHour rate;
   for (const LiveRow& row : seen->live) {
     const Instance& i = row.instance;
@@ -60,6 +89,23 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
       if (auto jobs = deps->ledger.jobs(row.rental->label); jobs && !jobs->empty())
         experiment = jobs->front().experiment;
       facts["experiment"] = experiment.empty() ? json(nullptr) : json(experiment);
+      auto watched = watched_facts(*deps, *row.rental);
+      if (!watched) return fail(std::move(watched).error());
+      facts["layers"] = to_facts(watched->layers, deps->clock.now());
+      facts["warnings"] = watched->warnings;
+      if (may_bill(row.rental->status)) {
+        e.details += text("- instance ", i.id.value,
+                          " last reports: ", to_words(watched->layers, deps->clock.now()), "\n");
+        for (const LayerView& layer : watched->layers)
+          for (const std::string& alarm : alarms_of({layer})) {
+            if (layer.layer != kKeeperLayer)
+              alarms.push_back(text("instance ", i.id.value, " ", alarm));
+            else if (keeper_alarm.empty())  // there is one keeper for all of them
+              keeper_alarm = alarm;
+          }
+      }
+      for (const std::string& warning : watched->warnings)
+        e.details += text("- warning: instance ", i.id.value, " ", warning, "\n");
       cost = money(cost_so_far(*row.rental, deps->clock.now()).ours) + " of " + money(row.rental->worst_case);
       lease = to_iso8601(row.rental->lease_end);
       ++ours;
@@ -136,6 +182,12 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
                  ? text("The marketplace lists nothing yet, but ", seen->unseen.size(), " of ours bill.")
                  : std::string("Nothing is listed, but a create is not settled yet."))
           : text(ours, " of ours, ", strange, " other, together ", money(rate), " right now.");
+  auto credit = credit_warning(*deps);
+  if (!credit) return fail(std::move(credit).error());
+  if (!credit->empty() && ours > 0) alarms.push_back(*credit);
+  if (!keeper_alarm.empty()) alarms.push_back(keeper_alarm);
+  e.facts["alarms"] = alarms;
+  for (const std::string& alarm : alarms) e.summary += " " + alarm + ".";
   if (!rows.empty())
     e.details = table({"instance", "whose", "GPU", "state", "marketplace", "experiment", "price",
                        "cost so far", "ends by itself"},

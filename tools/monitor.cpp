@@ -6,6 +6,7 @@
 #include "fleet/boot.h"
 #include "fleet/guard.h"
 #include "fleet/jobs.h"
+#include "fleet/layers.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "tools/all_tools.h"
@@ -99,8 +100,18 @@ json job_facts(const JobLook& j) {
 
 bool over(JobState s) { return s == JobState::finished || s == JobState::failed || s == JobState::lost; }
 
+/// Every layer that ends it with its last report; a dead one is an alarm in the summary.
+void show_layers(Envelope& e, const std::vector<LayerView>& layers, TimePoint now) {
+  e.facts["layers"] = to_facts(layers, now);
+  const auto alarms = alarms_of(layers);
+  e.facts["alarms"] = alarms;
+  for (const std::string& alarm : alarms) e.summary += " " + alarm + ".";
+  e.details += "last reports: " + to_words(layers, now) + "\n";
+}
+
 Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
-                  const std::optional<std::string>& only) {
+                  const std::optional<std::string>& only, const std::vector<LayerView>& layers,
+                  const std::vector<std::string>& warnings) {
   Envelope e;
   e.facts = rental_facts(rental, d.clock.now());
   e.facts["gpu_now"] = look.gpu;
@@ -124,8 +135,7 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   }
   const std::string money_line =
       text(money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", money(rental.worst_case),
-           "; ends by itself at ", to_iso8601(rental.lease_end),
-           guarded ? "" : "; WARNING: the guard on the machine is not reporting");
+           "; ends by itself at ", to_iso8601(rental.lease_end));
   e.outcome = main == nullptr ? "idle" : to_string(main->job.state);
   e.summary = main == nullptr
                   ? text("No experiment ", only ? clean_line(*only, 64) + " " : "", "on instance ",
@@ -150,6 +160,8 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   };
   for (const JobLook& j : look.jobs)
     if (!j.so_far.memory.odd.empty()) warn(j.job.experiment + ": " + j.so_far.memory.odd);
+  for (const std::string& words : warnings) warn(words);
+  show_layers(e, layers, d.clock.now());
   const auto lease_left = std::chrono::duration_cast<Hours>(rental.lease_end - d.clock.now());
   const auto eta = main != nullptr ? eta_of(*main) : std::nullopt;
   const bool too_long = eta && *eta > lease_left;
@@ -202,13 +214,26 @@ Envelope describe_not_ready(const Deps& d, const Rental& rental) {
   return e;
 }
 
+/// The same for a rental that is not looked into.
+Result<Envelope> with_layers(const Deps& d, const Rental& rental, Envelope e) {
+  auto layers = layers_of(d, rental);
+  if (!layers) return fail(std::move(layers).error());
+  auto warnings = warnings_of(d, rental);
+  if (!warnings) return fail(std::move(warnings).error());
+  e.facts["warnings"] = *warnings;
+  if (!e.details.empty()) e.details += "\n";
+  for (const std::string& words : *warnings) e.details += "- warning: " + words + "\n";
+  show_layers(e, *layers, d.clock.now());
+  return e;
+}
+
 Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext& call) {
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
   auto rental = which_rental(*deps, a);
   if (!rental) return fail(std::move(rental).error());
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
-  if (rental->status != Status::ready) return describe_not_ready(*deps, *rental);
+  if (rental->status != Status::ready) return with_layers(*deps, *rental, describe_not_ready(*deps, *rental));
   auto shell = reach(*deps, *rental, caller.stop);
   if (!shell) {
     // What the marketplace says helps when the machine does not answer.
@@ -216,7 +241,7 @@ Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext
     if (row && *row && judge(**row) == BootVerdict::stopped && step(*rental, Event::seen_stopped)) {
       if (auto written = deps->ledger.update_rental(*rental); !written)
         return fail(std::move(written).error());
-      return describe_not_ready(*deps, *rental);
+      return with_layers(*deps, *rental, describe_not_ready(*deps, *rental));
     }
     Error e = std::move(shell).error();
     if (row)
@@ -236,7 +261,12 @@ Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext
     look = look_at(*deps, *rental, **shell, a.lines, caller.stop);
   }
   if (!look) return fail(std::move(look).error());
-  return describe(*deps, *rental, *look, a.experiment);
+  if (auto noted = note_look(*deps, *rental, *look); !noted) return fail(std::move(noted).error());
+  auto layers = layers_of(*deps, *rental);
+  if (!layers) return fail(std::move(layers).error());
+  auto warnings = warnings_of(*deps, *rental);
+  if (!warnings) return fail(std::move(warnings).error());
+  return describe(*deps, *rental, *look, a.experiment, *layers, *warnings);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "fleet/learn.h"
 #include "fleet/quote.h"
+#include "fleet/renew.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 #include "tools/provision_view.h"
@@ -39,6 +40,24 @@ std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found,
                                 money(*limit), "; to allow it, the user can ",
                                 how_to_raise(limits, key, o.quote.worst_case.value)));
   return warnings;
+}
+
+/// The second number of every option: what it may cost when its lease is renewed.
+void add_renewals(json& facts, const QuoteResult& found, const Result<AccountSettings>& account,
+                  const ProjectSettings& settings) {
+  const auto put = [&](json& option, const QuotedOption& o) {
+    option["usd_renewable_to"] = renewable_to(o.quote.worst_case, account, settings);
+  };
+  for (std::size_t i = 0; i < found.options.size(); ++i) put(facts["options"][i], found.options[i]);
+  if (found.proposal) put(facts["interruptible_proposal"], found.proposal->quoted);
+}
+
+/// "; while its experiment runs on it may be renewed up to ...", of the cheapest; empty when it is not.
+std::string renewal_of(const QuoteResult& found, const Result<AccountSettings>& account,
+                       const ProjectSettings& settings) {
+  if (found.options.empty()) return {};
+  const Usd worst = found.options.front().quote.worst_case;
+  return renewal_words(worst, renewable_to(worst, account, settings), settings.max_budget);
 }
 
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
@@ -87,7 +106,9 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   const auto limited = limit_warnings(*deps, *found, settings.max_budget);
   warnings.insert(warnings.end(), limited.begin(), limited.end());
   facts["warnings"] = warnings;
-  Envelope e = show_options(*found, profile, budget, warnings, std::move(facts));
+  Envelope e = show_options(*found, profile, budget, warnings, std::move(facts),
+                            renewal_of(*found, deps->settings.account, settings));
+  add_renewals(e.facts, *found, deps->settings.account, settings);
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",
                       {{"quote_id", o.quote.id}, {"project", project->string()}},

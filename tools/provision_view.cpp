@@ -142,7 +142,7 @@ std::string evidence_table(const TaskProfile& p) {
 }
 
 Envelope show_options(const QuoteResult& found, const TaskProfile& profile, const std::optional<Usd>& budget,
-                      const std::vector<std::string>& warnings, json facts) {
+                      const std::vector<std::string>& warnings, json facts, const std::string& renewal) {
   facts["offers_seen"] = found.offers_seen;
   facts["dropped"] = found.dropped;
   facts["options"] = json::array();
@@ -162,7 +162,7 @@ Envelope show_options(const QuoteResult& found, const TaskProfile& profile, cons
     e.summary = text("The task ", needs_line(profile), ". ", found.options.size(),
                      found.options.size() == 1 ? " option" : " options", ", the cheapest a ",
                      machine_words(first.option.chosen.offer), " for ~", money(first.quote.estimate),
-                     " (at most ", money(first.quote.worst_case), "). Nothing was rented.");
+                     " (at most ", money(first.quote.worst_case), renewal, "). Nothing was rented.");
     e.details = options_table(found) + "\n";
     for (const QuotedOption& o : found.options) e.details += lines_of(o);
     if (found.proposal) e.details += proposal_lines(*found.proposal);

@@ -13,8 +13,9 @@ std::string needs_line(const TaskProfile& p);
 std::string evidence_table(const TaskProfile& p);
 
 /// Outcome, summary, details and facts for what a search found: "options", or "nothing_fits". `facts` are
-/// those that are known without the search; `warnings` go below the table.
+/// those that are known without the search; `warnings` go below the table; `renewal` (renewal_words) stands
+/// beside what the cheapest can cost.
 Envelope show_options(const QuoteResult& found, const TaskProfile& profile, const std::optional<Usd>& budget,
-                      const std::vector<std::string>& warnings, json facts);
+                      const std::vector<std::string>& warnings, json facts, const std::string& renewal = {});
 
 }  // namespace vastgpu

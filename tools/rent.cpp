@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "fleet/launch.h"
 #include "fleet/quote.h"
+#include "fleet/renew.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 
@@ -69,10 +70,11 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   switch (launched->state) {
     case LaunchOutcome::State::ready:
       e.outcome = "ready";
-      e.summary = text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
-                       money(r.price), ", estimated total ", money(r.estimate), ", at most ",
-                       money(r.worst_case), "; it ends by itself at ", to_iso8601(r.lease_end),
-                       ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
+      e.summary =
+          text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
+               money(r.price), ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case),
+               renewal_words(r.worst_case, r.renew_to, settings.max_budget), "; it ends by itself at ",
+               to_iso8601(r.lease_end), ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
       e.next.push_back(
           {"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
       break;
@@ -87,9 +89,9 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
         break;
       }
       e.outcome = "booting";
-      e.summary =
-          text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)",
-               " is not ready yet: ", launched->doing, ". It costs at most ", money(r.worst_case), ".");
+      e.summary = text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)",
+                       " is not ready yet: ", launched->doing, ". It costs at most ", money(r.worst_case),
+                       renewal_words(r.worst_case, r.renew_to, settings.max_budget), ".");
       e.next.push_back({"rent", again, "go on waiting; this never rents a second time"});
       if (r.instance)
         e.next.push_back(

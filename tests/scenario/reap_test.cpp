@@ -1,12 +1,12 @@
 // vast-gpu reap and vast-gpu panic as processes of their own: what they end, what they leave, what they
 // answer.
 
-#include "fleet/reap.h"
 #include <csignal>
 #include <thread>
 
 #include "core/files.h"
 #include "core/text.h"
+#include "fleet/rescue.h"
 #include "sandbox/machine.h"
 #include "tests/support/catch.h"
 #include "tests/support/rental_stage.h"

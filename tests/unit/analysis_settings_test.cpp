@@ -34,6 +34,16 @@ TEST_CASE("the keys of a Vast section are read with comments, backticks and doll
   CHECK(join(s.warnings, "\n").find("image (CLAUDE.md line 11)") != std::string::npos);
 }
 
+TEST_CASE("auto_extend is read like auto_destroy") {
+  CHECK_FALSE(read("## Vast.ai\n- gpu: vast\n").auto_extend);
+  CHECK(read("## Vast.ai\n- auto_extend: false  # ask me\n").auto_extend == false);
+  CHECK(read("- gpu: vast\n- auto_extend: yes\n").auto_extend == true);
+  const auto odd = read("## Vast.ai\n- auto_extend: maybe\n");
+  CHECK_FALSE(odd.auto_extend);
+  CHECK(odd.warnings.size() == 1);
+  CHECK_FALSE(read("## Modal\n- gpu: modal\n- auto_extend: true\n").auto_extend);
+}
+
 TEST_CASE("a heading alone wants Vast; another back end in its place does not") {
   CHECK(read("## Vast.ai\n").wants_vast);
   CHECK(read("intro\n\n## VAST.AI setup\nWe rent.\n").wants_vast);
