@@ -1,7 +1,7 @@
 #include "fleet/report.h"
 
 #include "core/text.h"
-#include "fleet/guard.h"
+#include "fleet/arm.h"
 
 namespace vastgpu {
 namespace {
@@ -64,6 +64,12 @@ std::string to_words(const CostReport& r) {
   return words + " for " + hours(r.ours.since_created) + (r.charged ? "" : " (" + r.charges_note + ")");
 }
 
+std::string end_words(LeaseEnd at_end, std::optional<Usd> disk_per_day) {
+  if (at_end == LeaseEnd::destroy) return "destroyed then, with all that is not home; nothing bills on";
+  return "stopped then; the disk alone bills on" +
+         (disk_per_day ? ", " + money(*disk_per_day) + " a day" : std::string()) + " until destroyed";
+}
+
 json rental_facts(const Rental& r, TimePoint now) {
   const CostSoFar cost = cost_so_far(r, now);
   return {{"instance_id", r.instance ? json(*r.instance) : json(nullptr)},
@@ -77,6 +83,8 @@ json rental_facts(const Rental& r, TimePoint now) {
           {"ssh", r.ssh ? json(to_url(*r.ssh)) : json(nullptr)},
           {"created_at", to_iso8601(r.created)},
           {"lease_ends_at", to_iso8601(r.lease_end)},
+          {"at_lease_end", to_string(r.at_end)},
+          {"unguarded", is_unguarded(r)},
           {"usd_so_far", micro(cost.ours.value)},
           {"usd_worst_case", micro(r.worst_case.value)},
           {"results_collected_at", r.collected ? json(to_iso8601(*r.collected)) : json(nullptr)}};
