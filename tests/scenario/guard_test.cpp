@@ -186,7 +186,7 @@ SCENARIO("a machine that cannot end itself is kept where the settings say so, an
 SCENARIO("a bid is a bid when it is ready, and one that was taken at the full price is ended") {
   NEEDS_MACHINES()
   const bool honest = GENERATE(true, false);
-  RentalStage stage(VASTGPU_BINARY, {.speed = 300});
+  RentalStage stage(VASTGPU_BINARY, {});
   auto options = stage.call("provision", {{"task", "train"}, {"vram_gib", 8}, {"hours", 0.2}});
   REQUIRE(options);
   const json bid = options->facts["interruptible_proposal"];
