@@ -4,7 +4,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
-#include "fleet/guard.h"
+#include "fleet/arm.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
@@ -47,7 +47,7 @@ std::vector<SeenGpu> parse_gpus(const std::string& out) {
 }
 
 /// Logs in, looks at the GPU, arms the lease. nullopt: not reachable yet, go on waiting.
-Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental,
+Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, const Instance& row,
                                                  const std::vector<Endpoint>& candidates,
                                                  const Caller& caller) {
   SshTarget target;
@@ -85,13 +85,25 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental,
                        true,
                        {}};
 
-  if (auto armed = tell_lease(d, rental, *connection->shell, caller.stop); !armed) return std::nullopt;
+  auto armed = arm(d, rental, *connection->shell, caller.stop);
+  if (!armed) return std::nullopt;
+  rental.note = armed->words;
+  if (armed->state == Arming::State::waiting) return std::nullopt;
+  const bool guarded = armed->state == Arming::State::armed;
+  if (!guarded && !(d.settings.account && d.settings.account->allow_unguarded))
+    return BootOutcome{State::failed,
+                       "it could not end itself: " + armed->words +
+                           " (allow_unguarded in settings.json would keep such a machine)",
+                       true,
+                       true,
+                       {}};
   const TimePoint told = rental.lease_end;
   auto noted = advance(d, rental, Event::checked, [&](Rental& now) {
     now.ssh = connection->endpoint;
     now.host_key = connection->shell->host_key_fingerprint();
     now.ready = d.clock.now();
-    now.note.clear();
+    now.seen_price = row.price;
+    now.note = guarded ? "" : unguarded_note(armed->words);
   });
   if (!noted && noted.error().code == Code::wrong_state)
     return BootOutcome{State::overtaken, {}, false, true, {}};
@@ -101,10 +113,11 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental,
   if (rental.lease_end != told)                   // extended in this very moment
     if (auto again = tell_lease(d, rental, *connection->shell, caller.stop); !again)
       ready.warning += " the guard holds an older end: call extend with hours 0";
-  auto guard = connection->shell->exec(text("cat ", kGuardFile), {}, caller.stop);
-  if (guard && guard->out.find("nokey") != std::string::npos)
-    ready.warning +=
-        " the machine has no key of its own, so it will NOT stop by itself: destroy it yourself in time";
+  if (!guarded)
+    ready.warning += " " + rental.note + ". It will NOT end by itself: destroy it yourself in time";
+  if (auto kept = d.ledger.add_machine_boot({rental.machine, *rental.ready, *rental.ready - rental.created});
+      !kept)
+    log_fact("machine-boot ", kept.error().what);  // only the next estimate misses it
   return ready;
 }
 
@@ -192,15 +205,23 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
           if (starts_sent >= 3)
             return BootOutcome{State::failed, "it was started three times and stays stopped", true, true, {}};
           ++starts_sent;
+          if (auto written = d.ledger.add_event({d.clock.now(), "start", rental.label, {{"doing", doing}}});
+              !written)
+            return fail(std::move(written).error());
           if (auto started = d.market.start_instance(*rental.instance, caller.stop); !started)
             log_fact("start label=", rental.label, " ", started.error().what);
           break;
         case BootVerdict::up: {
           if (!running_since) running_since = d.clock.now();
-          if (it.price.value > rental.price.value * 1.01 + 1e-6)
+          if (rental.interruptible && !it.is_bid)
+            return BootOutcome{
+                State::failed, "it was rented at the full price, not for the bid", false, true, {}};
+          // A bid pays for the GPU alone.
+          if (const UsdPerHour most = rental.price + (rental.interruptible ? it.storage_price : UsdPerHour{});
+              it.price.value > most.value * 1.01 + 1e-6)
             return BootOutcome{
                 State::failed,
-                "the price rose from " + money(rental.price) + " to " + money(it.price) + " after renting",
+                "the price rose from " + money(most) + " to " + money(it.price) + " after renting",
                 false,
                 true,
                 {}};
@@ -209,7 +230,7 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
           if (it.relay && (it.direct || d.clock.now() - *running_since >= kDirectGrace))
             candidates.push_back(*it.relay);
           if (!candidates.empty()) {
-            auto checked = check_machine(d, rental, candidates, caller);
+            auto checked = check_machine(d, rental, it, candidates, caller);
             if (!checked) return fail(std::move(checked).error());
             if (*checked) return **checked;
             doing = "running; " + (rental.note.empty() ? std::string("SSH does not answer yet")

@@ -1,12 +1,10 @@
 #include "fleet/jobs.h"
 
 #include <charconv>
-#include <sstream>
 
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "fleet/guard.h"
 #include "fleet/reach.h"
 
 namespace vastgpu {
@@ -89,7 +87,7 @@ std::string look_script(const std::vector<Job>& jobs, const std::vector<PastRun>
 mark screens; screen -ls 2>/dev/null
 mark gpu; nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null
 mark disk; df -kP /workspace 2>/dev/null | tail -n 1; du -sk /workspace 2>/dev/null
-mark guard; cat $guard 2>/dev/null
+mark guard; head -c 200 $guard 2>/dev/null
 mark now; date +%s
 part() { [ -f $f/$1 ] && head -c $2 $f/$1 2>/dev/null | tr '\n' ';'; }
 )sh";
@@ -340,15 +338,11 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
   if (const auto used = split(parts["disk"], '\n'); used.size() > 1)
     look.disk =
         fixed(std::atof(used[1].c_str()) * 1024 / 1e9, 2) + " of " + fixed(rental.disk.value, 0) + " GB used";
-  {
-    std::istringstream guard(parts["guard"]);
-    std::int64_t seen = 0, end = 0;
-    std::string key;
-    if (guard >> seen >> end >> key) {
-      look.guard_seen = at_seconds(seen) - skew;
-      look.guard_end = at_seconds(end) - skew;
-      look.guard_has_key = key == "key";
-    }
+  if (const auto guard = read_guard_report(parts["guard"])) {
+    look.guard_seen = guard->now - skew;
+    look.guard_end = guard->end - skew;
+    look.guard_key = guard->key;
+    look.guard_left = guard->left;
   }
   std::vector<std::string> sessions;
   for (const std::string& line : split(parts["screens"], '\n')) {

@@ -3,6 +3,7 @@
 // /workspace/<experiment>.log and our bookkeeping (exit code, heartbeat) outside results/.
 
 #include "fleet/deps.h"
+#include "fleet/guard.h"
 #include "fleet/learn.h"
 
 namespace vastgpu {
@@ -35,7 +36,8 @@ struct MachineLook {
   std::string disk;                          ///< "11.3 of 40.0 GB used"
   std::optional<TimePoint> guard_seen;       ///< when the guard on the machine last reported, in our time
   std::optional<TimePoint> guard_end;        ///< the lease end that it holds
-  bool guard_has_key = false;
+  std::optional<GuardKey> guard_key;         ///< what it says of its key
+  std::optional<Duration> guard_left;        ///< of the lease, by its own count
 };
 
 /// `lines` of the log of each job; jobs whose state changed are written to the ledger, and once a job ended

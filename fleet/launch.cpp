@@ -1,6 +1,7 @@
 #include "fleet/launch.h"
 
 #include "core/log.h"
+#include "core/text.h"
 #include "fleet/boot.h"
 #include "fleet/gone.h"
 #include "fleet/guard.h"
@@ -158,6 +159,7 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
   r.work = q.work;
   r.estimate = q.estimate;
   r.worst_case = q.worst_case;
+  r.at_end = d.settings.account->at_lease_end;
   r.created = d.clock.now();
   r.lease_end = lease_end.value_or(r.created + std::chrono::duration_cast<Duration>(q.lease));
   return r;
@@ -175,6 +177,14 @@ Result<Usd> renew_to_of(const Deps& d, const Rental& rental, const LaunchRequest
   const Usd most =
       renewable_to(rental.worst_case, d.settings.account, read_project_settings(rental.project), envelope);
   return request.max_usd ? std::max(rental.worst_case, std::min(most, *request.max_usd)) : most;
+}
+
+/// What the live list shows of it, should this ledger be lost.
+std::vector<std::pair<std::string, std::string>> rental_env(const Rental& r) {
+  const auto end = std::chrono::floor<std::chrono::seconds>(r.lease_end).time_since_epoch().count();
+  return {{"VG_LEASE_END", std::to_string(end)},
+          {"VG_WORST_USD", fixed(r.worst_case.value, 4)},
+          {"VG_AT_END", to_string(r.at_end)}};
 }
 
 /// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it
@@ -196,7 +206,8 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.image = rental.image;
   ask.disk = rental.disk;
   ask.label = rental.label;
-  ask.onstart = onstart_script(d.settings.api_url, rental.lease_end, d.clock.now());
+  ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end});
+  ask.env = rental_env(rental);
   if (rental.interruptible) ask.bid = rental.price;
   auto answer = d.market.rent(ask, std::move(stop));
   if (!answer) {
@@ -214,6 +225,7 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
            " offer=", rental.offer.value);
   auto written = advance(d, rental, Event::rent_accepted, [&](Rental& now) {
     now.instance = answer->contract;
+    now.instance_key = answer->instance_key;
     now.ended.reset();
   });
   if (written || rental.instance == answer->contract)

@@ -122,7 +122,8 @@ Result<void> note_look(const Deps& d, const Rental& rental, const MachineLook& l
   if (look.guard_seen) {
     const std::string detail =
         text("holds the lease end ", look.guard_end ? to_iso8601(*look.guard_end) : std::string("unknown"),
-             ", ", look.guard_has_key ? "has a key" : "no key");
+             ", ", to_words(look.guard_key.value_or(GuardKey::unknown)),
+             look.guard_key == GuardKey::refused || look.guard_key == GuardKey::none ? ", so no key" : "");
     if (auto noted = d.ledger.note_layer({rental.label, kGuardLayer, *look.guard_seen, detail}); !noted)
       return noted;
   }

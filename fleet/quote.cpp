@@ -158,6 +158,7 @@ Result<QuoteResult> make_quotes(const Deps& d, const QuoteRequest& request, std:
   auto avoid = machines_to_avoid(d);
   if (!avoid) return fail(std::move(avoid).error());
   QuoteResult result;
+  if (d.settings.account) result.at_end = d.settings.account->at_lease_end;
   result.offers_seen = offers->size();
   Screening screening = screen(*offers, request.profile, request.lease, *avoid, request.demands);
   result.dropped = std::move(screening.dropped);

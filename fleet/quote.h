@@ -38,6 +38,7 @@ struct QuoteResult {
   std::optional<Proposal> proposal;
   std::vector<Relaxation> relaxations;  ///< only when nothing fits
   std::vector<std::string> notes;       ///< what could not be looked up, and advice
+  LeaseEnd at_end = LeaseEnd::stop;     ///< what the guard will do when the lease is over
 };
 
 /// Does the work suit an interruptible machine? Long work that checkpoints loses little by a pause, and a

@@ -41,7 +41,8 @@ Result<void> tell_lease(const Deps& d, const Rental& rental, Shell& shell, std::
   Duration skew{};
   if (const auto seconds = read_integer(json{{"now", std::string(trim(said->out))}}, "now"))
     skew = clock_skew(TimePoint(std::chrono::seconds(*seconds)), before, d.clock.now());
-  return shell.put(kLeaseFile, lease_text(rental.lease_end + skew), 0644, std::move(stop));
+  return shell.put(kLeaseFile, lease_text(rental.lease_end + skew, rental.lease_end - d.clock.now()), 0644,
+                   std::move(stop));
 }
 
 Result<Rental> rental_of(const Deps& d, InstanceId id) {

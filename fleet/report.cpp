@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/text.h"
-#include "fleet/guard.h"
+#include "fleet/arm.h"
 
 namespace vastgpu {
 namespace {
@@ -163,6 +163,12 @@ std::string to_words(const CostReport& r) {
   return causes.empty() ? words : words + "; against the estimate: " + causes;
 }
 
+std::string end_words(LeaseEnd at_end, std::optional<Usd> disk_per_day) {
+  if (at_end == LeaseEnd::destroy) return "destroyed then, with all that is not home; nothing bills on";
+  return "stopped then; the disk alone bills on" +
+         (disk_per_day ? ", " + money(*disk_per_day) + " a day" : std::string()) + " until destroyed";
+}
+
 json rental_facts(const Rental& r, TimePoint now) {
   const CostSoFar cost = cost_so_far(r, now);
   return {{"instance_id", r.instance ? json(*r.instance) : json(nullptr)},
@@ -176,6 +182,8 @@ json rental_facts(const Rental& r, TimePoint now) {
           {"ssh", r.ssh ? json(to_url(*r.ssh)) : json(nullptr)},
           {"created_at", to_iso8601(r.created)},
           {"lease_ends_at", to_iso8601(r.lease_end)},
+          {"at_lease_end", to_string(r.at_end)},
+          {"unguarded", is_unguarded(r)},
           {"usd_so_far", micro(cost.ours.value)},
           {"usd_worst_case", micro(r.worst_case.value)},
           {"usd_renewable_to", micro(std::max(r.worst_case, r.renew_to).value)},

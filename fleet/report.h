@@ -32,6 +32,9 @@ Result<int> settle_charges(const Deps& d, std::stop_token stop);
 json to_facts(const CostReport& r);
 std::string to_words(const CostReport& r);
 
+/// What the guard does at the end of a lease and what that costs from then on, where the price is known.
+std::string end_words(LeaseEnd at_end, std::optional<Usd> disk_per_day);
+
 /// The facts of a rental that every tool shows.
 json rental_facts(const Rental& r, TimePoint now);
 

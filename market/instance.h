@@ -57,6 +57,8 @@ struct Instance {
   std::optional<TimePoint> started;   ///< contract start
   std::optional<TimePoint> end_date;  ///< the host's
   UsdPerGb inet_up_cost, inet_down_cost;
+  /// What the create sent along as `env`, cleaned: at most 64 pairs, cut to 64 and 256 bytes; ports left out.
+  std::vector<std::pair<std::string, std::string>> env;
 };
 
 /// The live list, whole. It is only ever returned complete: a page that fails makes the call fail, since a

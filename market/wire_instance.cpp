@@ -38,6 +38,22 @@ std::optional<Endpoint> relay_of(const json& row) {
   return endpoint(host_of(row, "ssh_host"), port);
 }
 
+/// [["TZ","UTC"],["-p 8080:8080","1"]]
+std::vector<std::pair<std::string, std::string>> env_of(const json& row) {
+  constexpr std::size_t kMostPairs = 64;
+  std::vector<std::pair<std::string, std::string>> pairs;
+  const auto list = row.find("extra_env");
+  if (list == row.end() || !list->is_array()) return pairs;
+  for (const json& pair : *list) {
+    if (pairs.size() == kMostPairs) break;
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) continue;
+    std::string name = clean_line(pair[0].get_ref<const std::string&>(), 64);
+    if (name.empty() || name[0] == '-') continue;
+    pairs.emplace_back(std::move(name), clean_line(pair[1].get_ref<const std::string&>(), 256));
+  }
+  return pairs;
+}
+
 /// What is paid while nothing runs. Only a stopped row tells it outright.
 double storage_price_of(const json& row, const Instance& i) {
   if (i.cur_state == "stopped")
@@ -99,6 +115,7 @@ Result<Instance> read_instance(const json& row) {
   i.end_date = moment(row, "end_date");
   i.inet_up_cost = {amount(row, "inet_up_cost")};
   i.inet_down_cost = {amount(row, "inet_down_cost")};
+  i.env = env_of(row);
   return i;
 }
 

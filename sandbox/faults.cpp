@@ -59,7 +59,13 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
      "the instance costs VALUE times its offer, and a price increase is pending"},
     {"wrong-gpu", instance, 1, "NVIDIA H100 80GB HBM3", "nvidia-smi shows VALUE instead of what was sold"},
     {"end-date-soon", instance, 1, "600", "the host ends the contract VALUE seconds after its creation"},
-    {"clock-skew", instance, 1, "7200", "the machine's clock is VALUE seconds ahead"},
+    {"clock-skew", instance, 1, "7200",
+     "the machine's clock is VALUE seconds ahead, behind where it is below 0; of a running one it jumps "
+     "there"},
+    {"full-price", instance, 1, "", "a bid is taken as a rental at the full price"},
+    {"no-container-key", instance, 1, "", "the container is not told its own key"},
+    {"bad-container-key", instance, 1, "", "the instance's own key answers 401 auth_error"},
+    {"no-curl", instance, 1, "", "the machine has neither curl nor wget"},
 
     {"start-refused", action, 0, "0",
      "start answers 200 resources_unavailable; granted after VALUE seconds (0: never)"},

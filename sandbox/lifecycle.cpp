@@ -315,6 +315,7 @@ void World::apply_fault_now(Contract& c, const std::string& name, const std::str
   c.faults[name] = value;
   if (name == "outbid") return lose_bid(c, after_and_back(value).second);
   if (name == "offline") return go_offline(c);
+  if (name == "clock-skew") room_.set_clock_skew(c.id, std::atof(value.c_str()));
   if (name == "not-visible") c.visible_at = now_ + std::atof(value.c_str());
   if (name == "proxy-only") c.direct = c.ports_open = false;
   if (name == "ssh-denied" || name == "key-lost") {

@@ -185,6 +185,11 @@ class NamespaceMachine final : public Machine {
     });
   }
 
+  Result<void> set_clock_skew(double seconds) override {
+    spec_.clock_skew_seconds = seconds;
+    return put_clock(root(), spec_);
+  }
+
   std::string log() const override {
     const std::scoped_lock hold(mutex_);
     return log_.size() > kLogBytes ? log_.substr(log_.size() - kLogBytes) : log_;
@@ -260,7 +265,7 @@ class NamespaceMachine final : public Machine {
   }
 
   fs::path folder_;
-  const MachineSpec spec_;
+  MachineSpec spec_;
   const std::shared_ptr<Launcher> launcher_;  // its end would be ours
   Launched process_;
   std::atomic<bool> running_ = false;

@@ -36,6 +36,7 @@ struct MachineSpec {
   double clock_speed = 1;         ///< date and sleep inside run on the same scaled clock as the sandbox
   double clock_origin = 0;        ///< unix seconds
   double clock_skew_seconds = 0;  ///< a machine whose clock is wrong
+  bool no_curl = false;           ///< curl and wget are not installed
 };
 
 /// Why machines cannot be made here, as one sentence; nullopt when they can.
@@ -61,6 +62,8 @@ class Machine {
   virtual bool running() const = 0;
   /// Replaces what sshd accepts, at once. One line a key. Also while stopped.
   virtual Result<void> set_authorized_keys(const std::vector<std::string>& keys) = 0;
+  /// Its clock jumps to that far ahead, at once. Also while stopped.
+  virtual Result<void> set_clock_skew(double seconds) = 0;
   /// What the container printed so far (onstart output, sshd's host key fingerprints), at most 1 MB.
   virtual std::string log() const = 0;
   /// Bytes under /workspace and /root.

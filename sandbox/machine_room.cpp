@@ -101,6 +101,11 @@ class Worker {
     if (auto done = machine_->set_authorized_keys(keys); !done) note(done.error());
   }
 
+  void set_clock_skew(double seconds) {
+    if (!machine_) return;
+    if (auto done = machine_->set_clock_skew(seconds); !done) note(done.error());
+  }
+
   std::uint16_t relay_port() const { return relay_port_; }
   std::uint64_t disk_used() const { return disk_used_; }
   bool running() const { return running_; }
@@ -209,6 +214,9 @@ class MachineRoom : public Room {
   }
   void set_keys(std::int64_t id, std::vector<std::string> keys) override {
     post(id, [k = std::move(keys)](Worker& w) { w.set_keys(k); });
+  }
+  void set_clock_skew(std::int64_t id, double seconds) override {
+    post(id, [seconds](Worker& w) { w.set_clock_skew(seconds); });
   }
   void remove(std::int64_t id) override {
     const std::scoped_lock hold(mutex_);

@@ -208,6 +208,7 @@ Reply Marketplace::answer_locked(const Request& request) {
     const Contract* self = known ? nullptr : shop_.world.find_by_key(key);
     if ((!known && !self) || (!admin && shop_.faults.fire("auth-404", {{}, {}, words})))
       return refuse(!known && shop_.faults.peek("auth-401") ? 401 : 404, "auth_error", "Invalid user key");
+    if (self && self->fault("bad-container-key")) return refuse(401, "auth_error", "Invalid user key");
     if (self) own = self->id;
   }
   if (admin && own) return refuse(403, "forbidden", "an instance's key may not do this");

@@ -207,6 +207,12 @@ done
 exit 0
 )sh";
 
+// The host's own would be found behind it.
+const char* const kNotInstalled = R"sh(#!/bin/sh
+echo "sh: 1: ${0##*/}: not found" >&2
+exit 127
+)sh";
+
 // Moments relative to now are worked out from the sandbox's now.
 const char* const kDate = R"sh(#!/bin/sh
 . /opt/fake/lib/facts

@@ -8,6 +8,7 @@ extern const char* const kNvidiaSmi;
 extern const char* const kPython;
 extern const char* const kPip;
 extern const char* const kApt;
+extern const char* const kNotInstalled;
 extern const char* const kDate;
 extern const char* const kSleep;
 extern const char* const kTorch;

@@ -65,6 +65,10 @@ std::vector<StandIn> stand_ins(const MachineSpec& spec, const std::optional<std:
   };
   // At the host's own pace the host's own programs do, and they know every option.
   if (spec.clock_speed != 1 || spec.clock_skew_seconds != 0) out.push_back({"bin/date", scripts::kDate});
+  if (spec.no_curl) {
+    out.push_back({"bin/curl", scripts::kNotInstalled});
+    out.push_back({"bin/wget", scripts::kNotInstalled});
+  }
   if (spec.clock_speed != 1) out.push_back({"bin/sleep", scripts::kSleep});
   return out;
 }

@@ -161,9 +161,10 @@ Contract& World::create(const Order& order, const std::vector<SshKey>& account_k
   c.end_date = box.end_date(now_).value_or(now_ + 86400);
   c.generation = 1;
   take_faults(c);
+  if (c.fault("full-price")) c.bid.reset();
   c.ssh_wanted = c.runtype.empty() || c.runtype.find("ssh") != std::string::npos;
   c.direct = box.direct_ports > 0 && c.runtype.find("ssh_direc") != std::string::npos;
-  c.gpu_rate = order.bid.value_or(box.gpu_price * c.chunk.count);
+  c.gpu_rate = c.bid.value_or(box.gpu_price * c.chunk.count);
   c.storage_rate = box.storage_cost * c.disk_gb / 720;
   const int n = machines_made_++;
   c.listen_address = text("127.", options_.net / 256 % 256, ".", options_.net % 256, ".", n % 254 + 1);
@@ -207,6 +208,7 @@ void World::prepare_machine(Contract& c) {
   spec.clock_speed = options_.clock_speed;
   spec.clock_origin = origin_;
   if (const auto* v = c.fault("clock-skew")) spec.clock_skew_seconds = std::atof(v->c_str());
+  spec.no_curl = c.fault("no-curl") != nullptr;
   std::vector<std::string> all_keys;
   for (const SshKey& k : c.keys) all_keys.push_back(k.text);
   spec.env = {{"CONTAINER_ID", std::to_string(c.id)},
@@ -217,6 +219,7 @@ void World::prepare_machine(Contract& c) {
               {"GPU_COUNT", std::to_string(c.chunk.count)},
               {"DATA_DIRECTORY", "/workspace"},
               {"JUPYTER_TOKEN", c.jupyter_token}};
+  if (c.fault("no-container-key")) spec.env.erase("CONTAINER_API_KEY");
   if (c.direct) spec.env["VAST_TCP_PORT_22"] = std::to_string(c.ssh_port);
   for (const auto& [name, value] : c.env.items())
     if (!name.starts_with("-") && value.is_string()) spec.env[name] = value.get<std::string>();

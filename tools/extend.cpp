@@ -29,8 +29,9 @@ Result<Envelope> extend_lease(Workplace& workplace, const ExtendArgs& a, CallCon
   e.outcome = !moved->running ? "starting" : moved->machine_told ? "extended" : "extended_machine_not_told";
   e.summary =
       text("Instance ", a.instance_id.value, " now ends by itself at ", to_iso8601(moved->rental.lease_end),
-           "; this adds up to ", money(moved->added), ", so it can cost ", money(moved->rental.worst_case),
-           " in all.", moved->running ? "" : " It was stopped and does not answer yet.",
+           " (", end_words(moved->rental.at_end, std::nullopt), "); this adds up to ", money(moved->added),
+           ", so it can cost ", money(moved->rental.worst_case), " in all.",
+           moved->running ? "" : " It was stopped and does not answer yet.",
            moved->note.empty() ? "" : " " + moved->note);
   e.facts = rental_facts(moved->rental, deps->clock.now());
   e.facts["usd_added"] = moved->added;

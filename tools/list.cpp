@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "fleet/adopt.h"
+#include "fleet/arm.h"
 #include "fleet/jobs.h"
 #include "fleet/layers.h"
 #include "fleet/lifecycle.h"
@@ -135,6 +136,8 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
                         {{"instance_id", i.id}, {"hours", 0.25}},
                         "start it again to rescue its results, then destroy"});
     }
+    if (row.rental && row.rental->status == Status::ready && is_unguarded(*row.rental))
+      e.details += text("- instance ", i.id.value, " will NOT end by itself. ", row.rental->note, "\n");
     if (row.rental && row.rental->status == Status::booting)
       e.next.push_back({"rent", {{"quote_id", row.rental->quote_id}}, "go on waiting for it"});
   }

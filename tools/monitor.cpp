@@ -117,13 +117,17 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   e.facts["gpu_now"] = look.gpu;
   e.facts["disk_now"] = look.disk;
   e.facts["foreign_screens"] = look.foreign_screens;
-  const bool guarded =
-      look.guard_seen && d.clock.now() - *look.guard_seen < std::chrono::minutes(2) && look.guard_has_key;
+  const bool reports = look.guard_seen && d.clock.now() - *look.guard_seen < std::chrono::minutes(2);
+  const bool guarded = reports && look.guard_key == GuardKey::works;
   e.facts["guard"] = {
       {"armed", guarded},
       {"last_seen", look.guard_seen ? json(to_iso8601(*look.guard_seen)) : json(nullptr)},
       {"lease_end_on_machine", look.guard_end ? json(to_iso8601(*look.guard_end)) : json(nullptr)},
-      {"has_key", look.guard_has_key}};
+      {"has_key", look.guard_key == GuardKey::works},
+      {"key", look.guard_key ? json(to_words(*look.guard_key)) : json(nullptr)},
+      {"seconds_left", look.guard_left
+                           ? json(std::chrono::floor<std::chrono::seconds>(*look.guard_left).count())
+                           : json(nullptr)}};
   e.facts["jobs"] = json::array();
   const JobLook* main = nullptr;
   bool any_running = false;
@@ -133,9 +137,9 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
     if (only ? j.job.experiment == *only : main == nullptr || (over(main->job.state) && !over(j.job.state)))
       main = &j;
   }
-  const std::string money_line =
-      text(money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", money(rental.worst_case),
-           "; ends by itself at ", to_iso8601(rental.lease_end));
+  const std::string money_line = text(
+      money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", money(rental.worst_case),
+      "; ends by itself at ", to_iso8601(rental.lease_end), " (", end_words(rental.at_end, std::nullopt), ")");
   e.outcome = main == nullptr ? "idle" : to_string(main->job.state);
   e.summary = main == nullptr
                   ? text("No experiment ", only ? clean_line(*only, 64) + " " : "", "on instance ",

@@ -4,6 +4,7 @@
 
 #include "analysis/evidence.h"
 #include "core/text.h"
+#include "fleet/report.h"
 #include "tools/common.h"
 
 namespace vastgpu {
@@ -72,20 +73,21 @@ std::string breakdown(const Candidate& c) {
          money(c.estimate.traffic) + " + boot " + money(c.estimate.boot);
 }
 
-std::string lines_of(const QuotedOption& o) {
+std::string lines_of(const QuotedOption& o, LeaseEnd at_end) {
   const Candidate& c = o.option.chosen;
   std::string out = "- " + o.option.title + ", " + machine_words(c.offer) + ": " + breakdown(c) +
                     (c.work ? "; work " + hours(*c.work) + " after " + hours(c.start) + " of start" : "") +
-                    "; lease " + hours(c.lease) + ", after it the disk alone costs " +
-                    money(o.quote.disk_per_day) + " a day until destroyed\n  " + o.option.wrong_when + "\n";
+                    "; lease " + hours(c.lease) + ": " + end_words(at_end, o.quote.disk_per_day) + "\n  " +
+                    o.option.wrong_when + "\n";
   std::vector<std::string> flags = c.flags;
   if (o.quote.interruptible) flags.push_back("bid " + money(o.quote.price));
   if (!flags.empty()) out += "  note: " + join(flags, "; ") + "\n";
   return out;
 }
 
-std::string proposal_lines(const Proposal& p) {
-  return lines_of(p.quoted) + "  saves " + money(p.saves) + " against the cheapest; " + p.interruption + "\n";
+std::string proposal_lines(const Proposal& p, LeaseEnd at_end) {
+  return lines_of(p.quoted, at_end) + "  saves " + money(p.saves) + " against the cheapest; " +
+         p.interruption + "\n";
 }
 
 Envelope nothing_fits(const QuoteResult& found, const TaskProfile& profile, const std::optional<Usd>& budget,
@@ -147,6 +149,7 @@ Envelope show_options(const QuoteResult& found, const TaskProfile& profile, cons
   facts["dropped"] = found.dropped;
   facts["options"] = json::array();
   for (const QuotedOption& o : found.options) facts["options"].push_back(to_facts(o));
+  facts["at_lease_end"] = to_string(found.at_end);
   facts["interruptible_proposal"] = found.proposal ? to_facts(*found.proposal) : json(nullptr);
   facts["relaxations"] = json::array();
   for (const Relaxation& r : found.relaxations) facts["relaxations"].push_back(to_facts(r));
@@ -164,8 +167,8 @@ Envelope show_options(const QuoteResult& found, const TaskProfile& profile, cons
                      machine_words(first.option.chosen.offer), " for ~", money(first.quote.estimate),
                      " (at most ", money(first.quote.worst_case), renewal, "). Nothing was rented.");
     e.details = options_table(found) + "\n";
-    for (const QuotedOption& o : found.options) e.details += lines_of(o);
-    if (found.proposal) e.details += proposal_lines(*found.proposal);
+    for (const QuotedOption& o : found.options) e.details += lines_of(o, found.at_end);
+    if (found.proposal) e.details += proposal_lines(*found.proposal, found.at_end);
     e.details += "\nWhere the numbers come from:\n" + evidence_table(profile);
     e.facts = std::move(facts);
   }

@@ -66,6 +66,10 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   for (const std::string& failed : launched->given_up)
     e.details += "- gave up (destroyed, confirmed gone): " + clean_line(failed, 300) + "\n";
   if (!launched->warning.empty()) e.details += "- warning: " + launched->warning + "\n";
+  std::optional<Usd> disk_per_day;
+  if (const auto quote = deps->ledger.quote(r.quote_id); quote && *quote)
+    disk_per_day = (*quote)->disk_per_day;
+  e.facts["disk_usd_per_day_after_lease"] = disk_per_day ? json(*disk_per_day) : json(nullptr);
   const json again{{"quote_id", *quote_id}, {"project", project->string()}};
   switch (launched->state) {
     case LaunchOutcome::State::ready:
@@ -74,7 +78,8 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
           text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
                money(r.price), ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case),
                renewal_words(r.worst_case, r.renew_to, settings.max_budget), "; it ends by itself at ",
-               to_iso8601(r.lease_end), ". SSH: ssh -p ", r.ssh->port, " root@", r.ssh->host);
+               to_iso8601(r.lease_end), " (", end_words(r.at_end, disk_per_day), "). SSH: ssh -p ", r.ssh->port,
+               " root@", r.ssh->host);
       e.next.push_back(
           {"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
       break;

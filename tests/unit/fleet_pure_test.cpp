@@ -1,9 +1,8 @@
-// The parts of fleet/ that are pure functions: lifecycle, boot verdicts, the guard's text.
+// The parts of fleet/ that are pure functions: lifecycle, boot verdicts.
 
 #include <regex>
 
 #include "fleet/boot.h"
-#include "fleet/guard.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reconcile.h"
 #include "tests/support/catch.h"
@@ -56,16 +55,6 @@ TEST_CASE("what the marketplace says about a booting machine") {
   CHECK(judge(row) == BootVerdict::stopped);
   row.actual_status = "some new word";
   CHECK(judge(row) == BootVerdict::wait);
-}
-
-TEST_CASE("the on-start script fits the marketplace's limit and names the end of the lease") {
-  const TimePoint end{std::chrono::seconds(1'795'300'000)};
-  const std::string script = onstart_script("https://console.vast.ai", end);
-  CHECK(script.size() < 4048);
-  CHECK(onstart_script("https://" + std::string(200, 'x') + ".example", end).size() < 4048);
-  CHECK(script.find("1795300000") != std::string::npos);
-  CHECK(script.find('@') == std::string::npos);  // no mark was left unreplaced
-  CHECK(lease_text(end) == "1795300000\n");
 }
 
 TEST_CASE("labels are ours by form, unique, and cannot be confused by a prefix") {

@@ -81,6 +81,21 @@ TEST_CASE("a retired route is unknown, not empty") {
   CHECK(list.error().what.find("unknown") != std::string::npos);
 }
 
+TEST_CASE("what the create sent along is read back, bounded and cleaned") {
+  json pairs = json::parse(
+      R"([["TZ","UTC"],["-p 8080:8080","1"],["A"],["B",7],7,"C",["",""],["D\u001b[31m","x\ny"]])");
+  for (int n = 0; n < 100; ++n) pairs.push_back({"N" + std::to_string(n), std::string(1000, 'v')});
+  const auto row = read_instance({{"id", 7}, {"extra_env", pairs}});
+  REQUIRE(row);
+  REQUIRE(row->env.size() == 64);
+  CHECK(row->env[0] == std::pair<std::string, std::string>("TZ", "UTC"));
+  CHECK(row->env[1].first == "D");
+  CHECK(row->env[1].second.find('\n') == std::string::npos);
+  CHECK(row->env[2].second.size() <= 256 + 3);  // the ellipsis
+  for (const json& odd : {json(), json(7), json("TZ=UTC"), json::object()})
+    CHECK(read_instance({{"id", 7}, {"extra_env", odd}})->env.empty());
+}
+
 TEST_CASE("gone has four shapes") {
   const auto [status, body] =
       GENERATE(table<int, std::string>({{200, R"({"instances":null})"},

@@ -199,6 +199,25 @@ const std::vector<Script>& scripts() {
          return word(b.one(id), "actual_status") == "exited";
        }},
       {"clock-skew=77", [](Bench& b) { return b.room.specs.at(b.rent()).clock_skew_seconds == 77; }},
+      {"full-price",
+       [](Bench& b) {
+         const json offer = b.good_offer();
+         json order = Bench::order();
+         order["price"] = offer.at("dph_base").get<double>() * 0.9;
+         const auto id = b.put(Bench::ask_path(offer), order).body.at("new_contract").get<std::int64_t>();
+         b.pass(5);
+         return b.one(id).at("is_bid") == false &&
+                b.one(id).at("dph_base").get<double>() == Approx(offer.at("dph_base").get<double>());
+       }},
+      {"no-container-key",
+       [](Bench& b) { return !b.room.specs.at(b.rent()).env.contains("CONTAINER_API_KEY"); }},
+      {"bad-container-key",
+       [](Bench& b) {
+         const auto id = b.rent();
+         const std::string key = b.room.specs.at(id).env.at("CONTAINER_API_KEY");
+         return b.ask("GET", Bench::path_of(id), nullptr, key).status == 401;
+       }},
+      {"no-curl", [](Bench& b) { return b.room.specs.at(b.rent()).no_curl; }},
       {"start-refused=50",
        [](Bench& b) {
          const auto id = b.rent_and_boot();
