@@ -22,6 +22,7 @@ struct StageOptions {
   double credit = 25;
   std::string api_key = "sandbox-key";  ///< what our side sends; empty: none
   bool machines = true;
+  bool keeper = false;  ///< servers of their own may start one
 };
 
 class RentalStage {
