@@ -48,9 +48,13 @@ int keep_command(std::unique_ptr<House> house, bool detached) {
     return refuse({.what = "which account the key belongs to is not known, and the marketplace did not say",
                    .next_step = "run vast-gpu doctor"});
   const KeeperSeat seat = house->keeper_seat(*account);
+  const auto occupied = [](const KeeperHolder& holder) {
+    return stay_away("a keeper runs already: " + to_words(holder));
+  };
+  if (const auto holder = seat.holder(); holder && holder->lives()) return occupied(*holder);
   auto lock = seat.take();
   if (!lock) {
-    if (const auto holder = seat.holder()) return stay_away("a keeper runs already: " + to_words(*holder));
+    if (const auto holder = seat.holder()) return occupied(*holder);
     return refuse(lock.error());
   }
   if (detached) {

@@ -40,7 +40,10 @@ constexpr auto kSandboxIsGone = std::chrono::hours(24);
 sigset_t our_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, s);
+  for (const int s : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&set, s);
+  struct sigaction hang_up {};
+  // Under nohup it is ignored, and a wait would take it all the same.
+  if (::sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
   return set;
 }
 

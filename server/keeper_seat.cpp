@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <csignal>
 
 #include "core/files.h"
 #include "core/text.h"
 
 namespace vastgpu {
+
+bool KeeperHolder::lives() const { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
 
 KeeperSeat::KeeperSeat(const std::filesystem::path& state_folder, const std::filesystem::path& ledger)
     : folder_(state_folder / "locks"),
@@ -29,7 +33,9 @@ std::optional<KeeperHolder> KeeperSeat::holder() const {
 
 Result<FileLock> KeeperSeat::take() const {
   SystemClock clock;
-  return FileLock::acquire(folder_, name_, clock, clock.now() + std::chrono::seconds(2), {});
+  auto lock = FileLock::acquire(folder_, name_, clock, clock.now() + std::chrono::seconds(2), {});
+  if (lock) (void)lock->sign("");  // until it is signed, nobody should read the name of the one before
+  return lock;
 }
 
 Result<void> KeeperSeat::sign(FileLock& seat) {

@@ -16,6 +16,9 @@ struct KeeperHolder {
   int pid = 0;
   std::string since;    ///< ISO 8601, real time
   std::string version;  ///< of the program
+
+  /// False while the seat of a killed keeper is still held by what it was doing, or not signed yet.
+  bool lives() const;
 };
 
 class KeeperSeat {

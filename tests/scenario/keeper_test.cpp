@@ -66,7 +66,7 @@ struct KeptStage : RentalStage {
   int keeper() {
     if (!house().known_account()) return 0;
     const auto holder = seat().holder();
-    return holder ? holder->pid : 0;
+    return holder && holder->lives() ? holder->pid : 0;
   }
   bool keeper_comes() {
     return within(10s, [&] { return keeper() > 0; });
@@ -107,15 +107,6 @@ struct KeptStage : RentalStage {
   int asked_ = 0;
 };
 
-/// An open rental in the ledger, which the marketplace lists or not.
-json rented(RentalStage& stage) {
-  auto rental = stage.rent();
-  INFO((rental ? rental->summary : rental.error().what));
-  REQUIRE(rental);
-  REQUIRE(rental->outcome == "ready");
-  return rental->facts["instance_id"];
-}
-
 }  // namespace
 
 SCENARIO("a rental whose server was killed is collected and destroyed by the keeper alone") {
@@ -131,6 +122,11 @@ SCENARIO("a rental whose server was killed is collected and destroyed by the kee
   REQUIRE(rent["structuredContent"]["outcome"] == "ready");
   CHECK(stage.keeper_comes());  // since the intent, not only now
   const json id = rent["structuredContent"]["instance_id"];
+  json setup = stage.ask(*server, "setup", {{"instance_id", id}});
+  for (int turn = 0; turn < 20 && setup["structuredContent"]["outcome"] == "installing"; ++turn)
+    setup = stage.ask(*server, "setup", {{"instance_id", id}});
+  INFO(dump(setup));
+  REQUIRE_FALSE(setup.value("isError", false));
   const json run = stage.ask(*server, "run",
                              {{"instance_id", id}, {"command", "python3 train.py"}, {"experiment", "alone"}});
   INFO(dump(run));
@@ -259,7 +255,7 @@ SCENARIO("no keeper where the environment says so") {
 }
 
 SCENARIO("install keeper adds one crontab line, once, and uninstall takes it away") {
-  KeptStage stage({.machines = false, .api_key = ""});
+  KeptStage stage({.api_key = "", .machines = false});
   // A crontab program that keeps its table in a file, and no systemd.
   const auto table = stage.folder().write("table", "0 4 * * * backup\n");
   const auto tool = [&](const std::string& name, const std::string& body) {
