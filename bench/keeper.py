@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 program = os.path.abspath(sys.argv[1])
@@ -36,8 +37,12 @@ def call(tool, arguments):
         return {"error": done.stdout + done.stderr}
 
 
+searching = threading.Semaphore(3)  # a search sorts the whole catalogue: side by side they would time out
+
+
 def rent(_):
-    answer = call("provision", {"task": "train a small model", "vram_gib": 8, "hours": 10})
+    with searching:
+        answer = call("provision", {"task": "train a small model", "vram_gib": 8, "hours": 10})
     for option in answer.get("options", []):
         for _turn in range(40):
             answer = call("rent", {"quote_id": option["quote_id"], "wait_seconds": 600})
@@ -81,7 +86,7 @@ try:
         f.write("- max_budget: 100000\n")
     with open(f"{top}/state/settings.json", "w") as f:
         json.dump({"max_usd_per_rental": 1000, "max_usd_per_day": 100000, "max_usd_open": 100000, "max_machines": 500}, f)
-    sandbox = subprocess.Popen([program, "-q", "sandbox", "--leash", "--speed", str(speed), "--credit", "100000", "--offers", "1500",
+    sandbox = subprocess.Popen([program, "-q", "sandbox", "--leash", "--speed", str(speed), "--credit", "100000", "--offers", "800",
                                 "--fault", "rate-limit=off", "--state", f"{top}/sandbox"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     ready = json.loads(sandbox.stdout.readline())
     if not ready["machines"]:

@@ -14,9 +14,10 @@ using namespace std::chrono_literals;
 TEST_CASE("a keeper looks each minute, and sooner around the end of a lease") {
   const TimePoint now = from_unix_seconds(1'800'000'000);
   const auto with_end = [&](Duration from_now) {
-    Rental r;
-    r.lease_end = now + from_now;
-    return std::vector<Rental>{Rental{.lease_end = now + 10h}, r};
+    std::vector<Rental> open(2);
+    open[0].lease_end = now + 10h;
+    open[1].lease_end = now + from_now;
+    return open;
   };
   CHECK(next_look({}, now) == now + 1min);
   CHECK(next_look(with_end(1h), now) == now + 1min);
