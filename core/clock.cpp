@@ -61,8 +61,12 @@ TimePoint ScaledClock::now() const {
 }
 
 bool ScaledClock::sleep_until(TimePoint when, std::stop_token stop) {
+  return wait_real(real_until(when), stop);
+}
+
+std::chrono::nanoseconds ScaledClock::real_until(TimePoint when) const {
   const auto scaled = std::chrono::duration<double, std::micro>(when - now());
-  return wait_real(std::chrono::microseconds(static_cast<std::int64_t>(scaled.count() / speed_)), stop);
+  return std::chrono::microseconds(static_cast<std::int64_t>(std::max(0.0, scaled.count() / speed_)));
 }
 
 std::string to_iso8601(TimePoint t) {

@@ -1,6 +1,7 @@
 #pragma once
 // Time, injected. Nothing else in the program reads a clock or sleeps. All clocks are thread-safe.
 
+#include <algorithm>
 #include <chrono>
 #include <stop_token>
 #include <string>
@@ -22,6 +23,12 @@ class Clock {
   virtual bool sleep_until(TimePoint when, std::stop_token stop) = 0;
 
   bool sleep_for(Duration d, std::stop_token stop) { return sleep_until(now() + d, std::move(stop)); }
+
+  /// How long `when` is away on a watch that ticks in real seconds: for a wait on a descriptor or a signal,
+  /// which cannot sleep here. Never less than 0.
+  virtual std::chrono::nanoseconds real_until(TimePoint when) const {
+    return std::max<std::chrono::nanoseconds>(when - now(), {});
+  }
 };
 
 /// The machine's own time.
@@ -44,6 +51,7 @@ class ScaledClock : public Clock {
 
   TimePoint now() const override;
   bool sleep_until(TimePoint when, std::stop_token stop) override;
+  std::chrono::nanoseconds real_until(TimePoint when) const override;
   double speed() const { return speed_; }
 
  private:

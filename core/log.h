@@ -1,6 +1,7 @@
 #pragma once
 // The log: facts on stderr, one line each: `rented instance=7 offer=42`. Thread-safe.
 
+#include <functional>
 #include <string>
 
 #include "core/text.h"
@@ -11,6 +12,10 @@ enum class LogLevel { quiet, facts, debug };
 void set_log_level(LogLevel level);
 bool logs(LogLevel level);
 void log_line(LogLevel level, const std::string& line);
+
+/// Also hands every line to `sink`, whatever goes to stderr. Set it before a second thread starts; `sink` is
+/// called by any thread, at once.
+void set_log_sink(std::function<void(const std::string& line)> sink);
 
 /// log_fact("rented instance=", id, " offer=", offer)
 template <class... Parts>

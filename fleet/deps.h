@@ -34,6 +34,7 @@ struct Deps {
   Ledger& ledger;
   Clock& clock;
   FleetSettings settings;
+  std::function<void()> on_intent = {};  ///< an intent is on disk: from now on something may bill
 };
 
 /// How long a caller waits, how it stops us, and whom to tell. The work itself goes on in the next call.

@@ -194,6 +194,7 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
       limits_for(d.settings.account->limits, d.settings.settings_file, request.budget, request.max_usd);
   // On disk before on the wire: after a crash, the label tells which contract may be ours.
   if (auto noted = d.ledger.open_intent(rental, limits); !noted) return noted;
+  if (d.on_intent) d.on_intent();
   auto event = d.ledger.add_event(
       {d.clock.now(),
        "rent",

@@ -25,6 +25,7 @@ class Child {
 
   /// @error unavailable  it no longer listens
   Result<void> write_line(const std::string& line);
+  void end_input() { out_.reset(); }
   /// The next line without its end; nullopt at the end of output or when `limit` (real time) passed.
   std::optional<std::string> read_line(std::chrono::milliseconds limit);
   /// Ends its input, waits, then terminates and kills. Returns the exit status, 128+n for a signal.

@@ -220,6 +220,7 @@ int demo(const DemoOptions& options) {
                              {{"VAST_URL", (*ready)["url"]},
                               {"VAST_API_KEY", (*ready)["api_key"]},
                               {"VAST_GPU_CLOCK", (*ready)["clock"]},
+                              {"VAST_GPU_KEEPER", "off"},  // nothing stays behind
                               {"VAST_GPU_STATE", (stage.root() / "state").string()},
                               {"HOME", (stage.root() / "home").string()},
                               {"XDG_CONFIG_HOME", ""},

@@ -5,6 +5,7 @@
 #include "analysis/analyse.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "server/install_command.h"
 
 namespace vastgpu {
 namespace {
@@ -72,6 +73,32 @@ void check_limits_file(const House& house, Findings& f) {
                                        set));
 }
 
+void check_keeper(House& house, const Deps* deps, Findings& f) {
+  const auto account = house.known_account();
+  const auto holder = account ? house.keeper_seat(*account).holder() : std::nullopt;
+  const auto settings = read_settings(house.settings_file());
+  const auto open = deps ? deps->ledger.rentals(true) : std::vector<Rental>{};
+  const std::size_t rentals = open ? open->size() : 0;
+  const std::string off = house.settings().keeper_off     ? "by VAST_GPU_KEEPER"
+                          : settings && !settings->keeper ? "by " + house.settings_file().string()
+                                                          : "";
+  if (holder)
+    f.good("the keeper runs: " + to_words(*holder));
+  else if (!off.empty())
+    f.good("the keeper is switched off " + off +
+           "; what is over ends with its lease, vast-gpu reap or destroy");
+  else if (rentals == 0)
+    f.good("no keeper runs, and none is needed: nothing is rented");
+  else
+    f.bad(text("no keeper runs, although ", rentals, " rental", rentals == 1 ? "" : "s", " may bill"),
+          "run vast-gpu keep --detached; " + (house.settings().state_folder / "keeper.log").string() +
+              " says why the last one ended");
+  const std::string timer = installed_keeper(house);
+  f.good(timer.empty()
+             ? "no timer looks after rentals when nothing of ours runs; vast-gpu install keeper adds one"
+             : "a timer looks after rentals: " + timer);
+}
+
 }  // namespace
 
 int doctor(House& house) {
@@ -104,10 +131,12 @@ int doctor(House& house) {
       f.take(entries.error());
   }
   if (key) {
-    if (auto deps = house.open({}); deps)
+    auto deps = house.open({});
+    if (deps)
       f.good("the ledger opens");
     else
       f.take(deps.error());
+    check_keeper(house, deps ? &*deps : nullptr, f);
   }
   std::printf("%s\n", f.all_well() ? "all is well" : "something needs attention: see above");
   return f.all_well() ? 0 : 1;

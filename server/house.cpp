@@ -54,11 +54,15 @@ HouseSettings HouseSettings::from_environment(const ReadVariable& variable) {
   s.ssh_agent = variable("SSH_AUTH_SOCK").value_or("");
   s.ssh_key = variable("VAST_GPU_SSH_KEY").value_or("");
   s.clock = variable("VAST_GPU_CLOCK").value_or("");
+  s.keeper_off = variable("VAST_GPU_KEEPER").value_or("") == "off";
   return s;
 }
 
 House::House(HouseSettings settings, std::unique_ptr<Clock> clock)
-    : settings_(std::move(settings)), clock_(std::move(clock)) {}
+    : settings_(std::move(settings)), clock_(std::move(clock)) {
+  if (!settings_.program.empty() && !settings_.keeper_off)
+    watch_ = std::make_unique<KeeperWatch>([this] { look_after_keeper(); });
+}
 House::~House() = default;
 
 Result<std::unique_ptr<House>> House::make(HouseSettings settings) {
@@ -133,12 +137,17 @@ Result<AccountId> House::account(std::stop_token stop) {
   return account->id;
 }
 
-std::optional<Deps> House::open_known() {
+std::optional<AccountId> House::known_account() const {
   const auto found = key();
   if (!found) return std::nullopt;
   const auto id = read_integer(known_accounts(), account_mark(*found).c_str());
+  return id ? std::optional(AccountId{*id}) : std::nullopt;
+}
+
+std::optional<Deps> House::open_known() {
+  const auto id = known_account();
   std::error_code missing;
-  if (!id || !std::filesystem::exists(ledger_file(AccountId{*id}), missing)) return std::nullopt;
+  if (!id || !std::filesystem::exists(ledger_file(*id), missing)) return std::nullopt;
   auto opened = open({});  // the account is known: nothing is asked
   return opened ? std::optional(*opened) : std::nullopt;
 }
@@ -161,7 +170,28 @@ Result<void> House::open_ledger(AccountId account, bool expected) {
   return {};
 }
 
+void House::look_after_keeper() {
+  const auto id = known_account();
+  std::error_code missing;
+  if (!id || !std::filesystem::exists(ledger_file(*id), missing) || keeper_seat(*id).holder()) return;
+  const auto settings = read_settings(settings_file());
+  if (settings && !settings->keeper) return;  // a file that cannot be read switches nothing off
+  auto deps = open_all({});
+  const auto open = deps ? deps->ledger.rentals(true) : fail(deps.error());
+  if (!open || open->empty()) return;
+  if (auto started = start_keeper(settings_.program); !started)
+    log_fact(started.error().what, "; ", started.error().next_step);
+  else
+    log_fact("keeper started rentals=", open->size());
+}
+
 Result<Deps> House::open(std::stop_token stop) {
+  auto opened = open_all(std::move(stop));
+  if (opened && watch_) watch_->soon();
+  return opened;
+}
+
+Result<Deps> House::open_all(std::stop_token stop) {
   const auto found_key = key();
   if (!found_key) return fail(found_key.error());
   Market& the_market = market();
@@ -177,7 +207,9 @@ Result<Deps> House::open(std::stop_token stop) {
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   report_server();
-  return Deps{the_market, the_connector, *ledger_, *clock_, fleet};
+  Deps deps{the_market, the_connector, *ledger_, *clock_, fleet};
+  if (watch_) deps.on_intent = [this] { watch_->soon(); };
+  return deps;
 }
 
 /// Leaves a sign of life of this server, at most once a minute. A keeper and the one-shot commands leave

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "market/api_key.h"
+#include "server/keeper_seat.h"
+#include "server/keeper_watch.h"
 #include "tools/workplace.h"
 
 namespace vastgpu {
@@ -29,9 +31,9 @@ struct HouseSettings {
   std::string ssh_agent;          ///< SSH_AUTH_SOCK
   std::string ssh_key;            ///< VAST_GPU_SSH_KEY: a private key file that goes first
   std::string clock;              ///< VAST_GPU_CLOCK, "SPEED@ORIGIN": with a sandbox only
-  std::string program =
-      {};  ///< what a keeper is started as; empty: none is started. VAST_GPU_KEEPER=off: empty
-  std::string actor = {};  ///< for the ledger's audit: "serve 4711"
+  std::string program = {};       ///< what a keeper is started as; empty: none is started
+  bool keeper_off = false;        ///< VAST_GPU_KEEPER=off: none is started
+  std::string actor = {};         ///< for the ledger's audit: "serve 4711"
   ReadVariable variable;
 
   static HouseSettings from_environment(const ReadVariable& variable);
@@ -50,12 +52,18 @@ class House : public Workplace {
   Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
 
   const HouseSettings& settings() const { return settings_; }
+  /// Who this is in the ledger's audit; before the first open.
+  void act_as(std::string actor) { settings_.actor = std::move(actor); }
   std::filesystem::path settings_file() const { return settings_.state_folder / "settings.json"; }
   Market& market();
   Connector& connector();
   Result<FoundKey> key() const;
   /// The account that the key belongs to; asked once, then remembered in the state folder.
   Result<AccountId> account(std::stop_token stop);
+  /// What account() remembered; asks no network.
+  std::optional<AccountId> known_account() const;
+  std::filesystem::path ledger_file(AccountId account) const;
+  KeeperSeat keeper_seat(AccountId account) const { return {settings_.state_folder, ledger_file(account)}; }
 
  private:
   explicit House(HouseSettings settings, std::unique_ptr<Clock> clock);
@@ -63,8 +71,9 @@ class House : public Workplace {
   json known_accounts() const;
   Result<void> open_ledger(AccountId account, bool expected);
   std::filesystem::path accounts_file() const;
-  std::filesystem::path ledger_file(AccountId account) const;
   void report_server();  // with opening_ held
+  Result<Deps> open_all(std::stop_token stop);
+  void look_after_keeper();
   HouseSettings settings_;
   std::unique_ptr<Clock> clock_;
   std::mutex opening_;  // guards the five below
@@ -73,8 +82,8 @@ class House : public Workplace {
   std::unique_ptr<Ledger> ledger_;
   std::vector<std::unique_ptr<Ledger>> replaced_;  // a call may still hold one that was moved aside
   FileMark ledger_mark_;
-  std::string key_error_;
   TimePoint server_reported_{};
+  std::unique_ptr<KeeperWatch> watch_;  // last: it uses the others. Empty: no keeper is started from here
 };
 
 /// Reads the process environment.

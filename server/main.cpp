@@ -13,7 +13,9 @@
 #include "server/demo.h"
 #include "server/doctor.h"
 #include "server/house.h"
+#include "server/install_command.h"
 #include "server/instructions.h"
+#include "server/keep_command.h"
 #include "server/panic_command.h"
 #include "server/reap_command.h"
 #include "server/server.h"
@@ -24,10 +26,17 @@ namespace {
 
 using namespace vastgpu;
 
+/// Where this program lies; empty when the system does not say.
+std::string own_program() {
+  std::error_code unknown;
+  return std::filesystem::read_symlink("/proc/self/exe", unknown).string();
+}
+
 /// `role`: what this process is in the ledger's audit.
-std::unique_ptr<House> open_house(const std::string& role) {
+std::unique_ptr<House> open_house(const std::string& role, bool starts_keeper = false) {
   HouseSettings settings = HouseSettings::from_environment(process_variable);
   settings.actor = text(role, " ", ::getpid());
+  if (starts_keeper) settings.program = own_program();
   auto house = House::make(std::move(settings));
   if (house) return *std::move(house);
   std::fprintf(stderr, "vast-gpu: %s; %s\n", house.error().what.c_str(), house.error().next_step.c_str());
@@ -39,7 +48,7 @@ int serve_stdio() {
   options.output = claim_stdout();
   const SignalStop signals;  // clients often skip the end of input and send SIGTERM at once
   options.stop = signals.token();
-  const auto house = open_house("serve");
+  const auto house = open_house("serve", true);
   if (!house) return 2;
   return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions}, options);
 }
@@ -113,6 +122,26 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
 
+  bool detached = false;
+  auto* keeping = app.add_subcommand(
+      "keep", "The keeper: watches, renews, collects and ends what is rented, until nothing is left");
+  keeping->add_flag("--detached", detached, "As a background process of its own");
+
+  InstallOptions install_options;
+  std::string what, printed;
+  auto* installing = app.add_subcommand("install",
+                                        "vast-gpu install keeper: a pass every five minutes by systemd or "
+                                        "cron, also when nothing of ours runs");
+  auto* uninstalling = app.add_subcommand("uninstall", "vast-gpu uninstall keeper: undoes it");
+  for (auto* sub : {installing, uninstalling}) {
+    sub->add_option("name", what, "keeper")->required()->check(CLI::IsMember({"keeper"}));
+    sub->add_flag("--dry-run", install_options.dry_run, "Say what would be changed and where");
+    sub->add_option("--with", install_options.by, "systemd or cron; default: what answers here")
+        ->check(CLI::IsMember({"systemd", "cron"}));
+  }
+  installing->add_option("--print", printed, "As --dry-run --with")
+      ->check(CLI::IsMember({"systemd", "cron"}));
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -120,13 +149,24 @@ int run(int argc, char** argv) {
   }
   if (quiet) set_log_level(LogLevel::quiet);
   if (calling->parsed()) {
-    const auto house = open_house("call");
+    const auto house = open_house("call", true);
     return house ? call_command(*house, tool, arguments, as_text) : 2;
   }
   if (demonstrating->parsed()) return demo(demo_options);
   if (sandboxing->parsed()) {
     sandbox.state_folder = state_folder;
     return run_sandbox(sandbox, leash);
+  }
+  if (keeping->parsed()) {
+    auto house = open_house("keep");
+    return house ? keep_command(std::move(house), detached) : 2;
+  }
+  if (installing->parsed() || uninstalling->parsed()) {
+    install_options.remove = uninstalling->parsed();
+    install_options.dry_run |= !printed.empty();
+    if (!printed.empty()) install_options.by = printed;
+    const auto house = open_house("install");
+    return house ? install_keeper(*house, own_program(), install_options) : 2;
   }
   if (reaping->parsed()) {
     const auto house = open_house("reap");

@@ -26,12 +26,16 @@ bool still_there(int fd, const std::filesystem::path& path) {
          ours.st_ino == named.st_ino;
 }
 
+std::filesystem::path lock_path(const std::filesystem::path& folder, const std::string& name) {
+  return folder / (plain_name(name) + ".lock");
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::filesystem::path& folder, const std::string& name, Clock& clock,
                                    TimePoint deadline, std::stop_token stop) {
   if (auto made = make_private_folder(folder); !made) return fail(std::move(made).error());
-  const auto path = folder / (plain_name(name) + ".lock");
+  const auto path = lock_path(folder, name);
   const auto trouble = [&](const char* step) {
     return fail({.code = Code::unavailable,
                  .what = text(step, " the lock file ", path.string(), ": ", std::strerror(errno)),
@@ -50,7 +54,7 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& folder, const st
         return trouble("cannot take");
     }
     if (!busy) {
-      if (still_there(fd.get(), path)) return FileLock(std::move(fd));
+      if (still_there(fd.get(), path)) return FileLock(std::move(fd), path);
       continue;
     }
     if (clock.now() >= deadline)
@@ -60,5 +64,25 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& folder, const st
     clock.sleep_until(std::min(clock.now() + pause, deadline), stop);
   }
 }
+
+std::optional<std::string> FileLock::holder(const std::filesystem::path& folder, const std::string& name) {
+  Fd fd(::open(lock_path(folder, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return std::nullopt;
+  // Shared, so that two who ask do not see each other; whoever wants the lock meanwhile tries again.
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return std::nullopt;
+  char line[200];
+  const ssize_t n = ::pread(fd.get(), line, sizeof line, 0);
+  return clean_line(std::string(line, n > 0 ? static_cast<std::size_t>(n) : 0), sizeof line);
+}
+
+Result<void> FileLock::sign(const std::string& line) {
+  const auto size = static_cast<ssize_t>(line.size());
+  if (::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), line.data(), line.size(), 0) == size) return {};
+  return fail({.code = Code::unavailable,
+               .what = text("cannot write the lock file ", path_.string(), ": ", std::strerror(errno)),
+               .next_step = "check the disk"});
+}
+
+bool FileLock::in_place() const { return still_there(fd_.get(), path_); }
 
 }  // namespace vastgpu

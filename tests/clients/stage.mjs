@@ -49,6 +49,7 @@ export class Stage {
       VAST_URL: this.url,
       VAST_API_KEY: this.api_key,
       VAST_GPU_CLOCK: this.clock,
+      VAST_GPU_KEEPER: 'off',
       VAST_GPU_STATE: join(this.root, 'state'),
       VAST_GPU_PROJECT: this.project,
     };

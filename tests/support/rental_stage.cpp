@@ -49,6 +49,7 @@ std::map<std::string, std::string> RentalStage::environment() const {
   return {{"VAST_URL", url_},
           {"VAST_API_KEY", options_.api_key},
           {"VAST_GPU_CLOCK", clock_},
+          {"VAST_GPU_KEEPER", options_.keeper ? "" : "off"},
           {"VAST_GPU_STATE", (folder_.path() / "state").string()},
           {"HOME", (folder_.path() / "home").string()},
           {"XDG_CONFIG_HOME", ""},

@@ -23,6 +23,7 @@ struct StageOptions {
   std::string api_key = "sandbox-key";  ///< what our side sends; empty: none
   bool machines = true;
   int offers = 400;
+  bool keeper = false;  ///< servers of their own may start one
 };
 
 class RentalStage {
