@@ -18,13 +18,16 @@ constexpr double kUsualShare = 0.7;      // of the advertised speed, over a down
 constexpr double kUnpackMbps = 800;      // layers are unpacked as they come, and that is not faster
 constexpr double kLeastMbps = 20;        // unknown or absurd speeds must not make the start endless
 
+UsdPerHour gpu_price(const Offer& o) {
+  return o.price_without_disk.value > 0 ? o.price_without_disk : o.price;
+}
+
 }  // namespace
 
 CostBreakdown cost_of(const Offer& offer, const Timing& timing, const TrafficGuess& traffic) {
   CostBreakdown cost;
-  const UsdPerHour without_disk = offer.price_without_disk.value > 0 ? offer.price_without_disk : offer.price;
-  const UsdPerHour gpu = offer.is_bid ? offer.price : without_disk;
-  const UsdPerHour disk{std::max(0.0, (offer.price - without_disk).value)};
+  const UsdPerHour gpu = gpu_price(offer);
+  const UsdPerHour disk = disk_price(offer);
   cost.gpu = gpu * timing.work;
   cost.boot = gpu * timing.start;
   cost.disk = disk * timing.lease;
@@ -57,6 +60,14 @@ std::optional<Hours> work_on(const Offer& offer, const TaskProfile& profile) {
   if (!(speed > 0)) return profile.hours;
   const double gain = speed / of_reference;
   return *profile.hours / (profile.scales_with_card ? gain : std::clamp(gain, kLeastGain, kMostGain));
+}
+
+UsdPerHour bid_floor(const Offer& bid_offer) {
+  return std::max(gpu_price(bid_offer), bid_offer.min_bid.value_or(UsdPerHour{}));
+}
+
+UsdPerHour disk_price(const Offer& offer) {
+  return {std::max(0.0, (offer.price - gpu_price(offer)).value)};
 }
 
 Usd disk_cost_per_day(const Offer& offer, Gigabytes disk) {

@@ -1,6 +1,7 @@
 // list: the ledger joined with the account's live list.
 
 #include "core/text.h"
+#include "fleet/envelope.h"
 #include "fleet/jobs.h"
 #include "fleet/reconcile.h"
 #include "tools/all_tools.h"
@@ -94,6 +95,13 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
     e.facts["unsettled"].push_back(r.label);
     e.details += "- not settled yet: label " + r.label + "; its create got no answer\n";
   }
+  e.facts["envelopes"] = json::array();
+  if (const auto envelopes = deps->ledger.open_envelopes(project->string(), deps->clock.now()))
+    for (const SpendingEnvelope& envelope : *envelopes)
+      if (const auto room = room_of(*deps, envelope.id)) {
+        e.facts["envelopes"].push_back(to_facts(*room));
+        e.details += "- " + to_words(*room) + "\n";
+      }
   // The file that other tools read, and what differs from it.
   const InstanceFile file(*project, deps->settings.state_folder / "locks");
   e.facts["instance_file"] = file.path().string();

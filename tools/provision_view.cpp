@@ -79,7 +79,7 @@ std::string lines_of(const QuotedOption& o) {
                     "; lease " + hours(c.lease) + ", after it the disk alone costs " +
                     money(o.quote.disk_per_day) + " a day until destroyed\n  " + o.option.wrong_when + "\n";
   std::vector<std::string> flags = c.flags;
-  if (o.quote.interruptible) flags.push_back("bid " + money(o.quote.price));
+  if (o.quote.interruptible) flags.push_back("bid " + money(bid_floor(c.offer)) + ", the disk comes on top");
   if (!flags.empty()) out += "  note: " + join(flags, "; ") + "\n";
   return out;
 }
