@@ -16,6 +16,8 @@ namespace vastgpu::sandbox {
 /// Makes the folder that becomes "/": private /etc, /var, /tmp, /root, /workspace, the stand-ins, empty mount
 /// points.
 Result<void> build_root(const std::filesystem::path& root, const MachineSpec& spec);
+/// What sshd is told: where it listens, and that only keys count.
+std::string sshd_config(const MachineSpec& spec);
 /// What to mount on it, in order.
 std::vector<MountStep> root_mounts(const std::filesystem::path& root);
 /// /tmp and /run as after a boot.

@@ -25,6 +25,8 @@ class Room {
   virtual void open_ssh(std::int64_t instance) = 0;
   virtual void stop(std::int64_t instance) = 0;
   virtual void set_keys(std::int64_t instance, std::vector<std::string> keys) = 0;
+  /// From the next start on sshd listens on another port of the same address.
+  virtual void move_ssh(std::int64_t instance, std::uint16_t port) = 0;
   virtual void remove(std::int64_t instance) = 0;
 
   /// Where the relay of this instance listens on 127.0.0.1; 0 while it does not.
