@@ -164,8 +164,8 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, std::optional<U
   return {};
 }
 
-/// Waits until a stopped machine that was asked to start lets us in, tells it its lease, and makes it `ready`
-/// again. False when the caller's time ran out; the rental stays `stopped` until it really answers.
+}  // namespace
+
 Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller) {
   for (;;) {
     auto row = d.market.instance(*rental.instance, caller.stop);
@@ -185,6 +185,7 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
         auto ready = d.ledger.change_rental(
             rental.label, [&](Rental& now) {  // both steps at once: never seen as booting
               now.ssh = connection->endpoint;
+              if (now.status == Status::ready) return step(now, Event::checked);
               return step(now, Event::restarted).and_then([&] { return step(now, Event::checked); });
             });
         if (!ready) return fail(std::move(ready).error());
@@ -196,8 +197,6 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
     if (d.clock.now() >= caller.until || !d.clock.sleep_for(d.settings.poll_every, caller.stop)) return false;
   }
 }
-
-}  // namespace
 
 Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, std::optional<Usd> budget,
                              const Caller& caller) {

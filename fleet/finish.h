@@ -34,6 +34,13 @@ struct ExtendOutcome {
   std::string note;
 };
 
+/// Waits until a machine that was stopped, or paused, and is starting again lets us in under its pinned host
+/// key, tells it its lease, and makes it `ready`. False when the caller's time ran out; the rental stays as
+/// it was until it really answers.
+/// @error not_found  the marketplace does not know the instance any more
+/// @error corrupt    another host key than before
+Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller);
+
 /// A new small quote against all limits: the worst case grows by price x hours, then the lease moves in the
 /// ledger and in the file on the machine. A stopped machine is started again, which is how its results are
 /// rescued; its new lease counts from now, and with hours 0 an earlier start is only waited for.
