@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "analysis/analyse.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -105,6 +106,14 @@ Result<SpendingEnvelope> approve_envelope(const Deps& d, const Quote& quote, con
   if (!noted) return fail(std::move(noted).error());
   if (auto added = d.ledger.add_envelope(envelope); !added) return fail(std::move(added).error());
   return envelope;
+}
+
+Result<std::optional<Usd>> project_budget(const std::filesystem::path& project) {
+  const ProjectSettings settings = read_project_settings(project);
+  if (!settings.budget_unreadable) return settings.max_budget;
+  return fail({.code = Code::invalid_argument,
+               .what = "nothing was spent: max_budget of " + project.string() + " cannot be read",
+               .next_step = "write it as in `- max_budget: 5.00` under `## Vast.ai`"});
 }
 
 Result<EnvelopeRoom> room_of(const Deps& d, const std::string& envelope_id) {

@@ -29,6 +29,10 @@ struct EnvelopeWish {
 /// @error wrong_state  this quote came with another envelope before
 Result<SpendingEnvelope> approve_envelope(const Deps& d, const Quote& quote, const EnvelopeWish& wish);
 
+/// The project's max_budget as it stands now.
+/// @error invalid_argument  one was meant and cannot be read: nothing may be spent
+Result<std::optional<Usd>> project_budget(const std::filesystem::path& project);
+
 /// What an envelope still lets through for a rental that begins now.
 struct EnvelopeRoom {
   SpendingEnvelope envelope;

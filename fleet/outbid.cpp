@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "analysis/analyse.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/boot.h"
+#include "fleet/envelope.h"
 #include "fleet/finish.h"
 #include "fleet/gone.h"
 #include "fleet/guard.h"
@@ -206,8 +206,10 @@ class Seeing {
   Result<std::string> cover(const OutbidDecision& decision) {
     if (decision.worst_case <= rental_.worst_case) return std::string();
     if (!d_.settings.account) return fail(d_.settings.account.error());
-    const IntentLimits limits = limits_for(d_.settings.account->limits, d_.settings.settings_file,
-                                           read_project_settings(rental_.project).max_budget, std::nullopt);
+    auto budget = project_budget(rental_.project);
+    if (!budget) return fail(std::move(budget).error());
+    const IntentLimits limits =
+        limits_for(d_.settings.account->limits, d_.settings.settings_file, *budget, std::nullopt);
     auto grown =
         d_.ledger.extend_lease(rental_.label, rental_.lease_end, decision.worst_case, d_.clock.now(), limits);
     if (!grown && grown.error().code == Code::over_budget) return grown.error().what;
@@ -333,7 +335,6 @@ class Seeing {
       return fail(std::move(noted).error());
     auto ended = end_moved();
     if (!ended) return ended;
-    ended->replacement = other->rental;
     ended->did = "outbid: " + why + "; " + other->words + "; " + ended->did;
     return ended;
   }
@@ -343,8 +344,12 @@ class Seeing {
   Result<OutbidOutcome> end_moved() {
     auto gone = make_gone(d_, rental_, std::string(kAskedFor) + ", its work goes on elsewhere", caller_);
     if (!gone) return fail(std::move(gone).error());
-    return said(*gone ? State::moved : State::moving,
-                *gone ? "the old contract is gone" : "the old contract is not confirmed gone yet");
+    auto other = replacement_of(d_, rental_.label);
+    if (!other) return fail(std::move(other).error());
+    auto out = said(*gone ? State::moved : State::moving,
+                    *gone ? "the old contract is gone" : "the old contract is not confirmed gone yet");
+    out.replacement = *std::move(other);
+    return out;
   }
 
   Result<void> leave_queue(const std::string& why) {

@@ -26,7 +26,8 @@ struct OutbidOutcome {
 const char* to_string(OutbidOutcome::State s);
 
 /// The marketplace's words for it: a bid, not running, and not by our own stop.
-/// @source vast-api.md 4.3: actual exited or stopped while intended is running; a container that ended by itself
+/// @source vast-api.md 4.3: actual exited or stopped while intended is running; a container that ended by
+/// itself
 ///         still holds its GPUs (cur_state running)
 bool is_outbid(const Instance& row);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "analysis/analyse.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/bring_home.h"
@@ -26,7 +25,7 @@ using State = RerentOutcome::State;
 constexpr const char* kRerentEvent = "rerent";         ///< of the lost rental: quote_id, before it is rented
 constexpr const char* kSentBackEvent = "sent_back";    ///< of the new rental: its results are on it
 constexpr const char* kTakenOverEvent = "taken_over";  ///< of the lost rental: the work goes on
-constexpr int kMostQuotes = 6;  // for one lost rental: the envelope's number of rentals binds before
+constexpr std::size_t kMostQuotes = 6;  // for one lost rental: the envelope's number of rentals binds before
 constexpr Hours kSetupTakes{0.25};
 constexpr std::size_t kMostPatterns = 2000;  // each is held against each file: beyond it all of results/ goes
 
@@ -78,64 +77,89 @@ Result<QuoteRequest> request_for(const Deps& d, const Rental& lost, Usd room) {
   return request;
 }
 
-/// Quoted, on record, and rented or going on being rented.
-Result<RerentOutcome> rent_other(const Deps& d, const Rental& lost, const std::string& why,
-                                 const Caller& caller) {
-  auto events = d.ledger.events(lost.label);
-  if (!events) return fail(std::move(events).error());
-  const auto tries = of_kind(*events, kRerentEvent);
-  std::string quote_id;
-  if (!tries.empty()) {  // the last quote, where a machine of it is there or may still be rented
-    const std::string last = read_field<std::string>(tries.back().detail, "quote_id").value_or("");
-    auto begun = replacement_of(d, lost.label);
-    if (!begun) return fail(std::move(begun).error());
-    auto quote = d.ledger.quote(last);
-    if (!quote) return fail(std::move(quote).error());
-    if ((*begun && may_bill((*begun)->status)) || (*quote && (*quote)->expires > d.clock.now()))
-      quote_id = last;
-  }
-  const auto impossible = [](std::string words) {
-    return RerentOutcome{State::impossible, std::move(words), std::nullopt};
-  };
+RerentOutcome impossible(std::string words) { return {State::impossible, std::move(words), std::nullopt}; }
+
+/// The cheapest machine of the same kind, else one on demand: `quote` searches one kind.
+template <class T, class Search>
+Result<std::optional<T>> of_either_kind(QuoteRequest request, const Search& search) {
+  auto found = search(request);
+  if (!found || *found || !request.interruptible) return found;
+  request.interruptible = false;
+  return search(request);
+}
+
+/// A quote for another machine, on record before anything is rented; or why there is none.
+Result<RerentOutcome> quote_other(const Deps& d, const Rental& lost, std::size_t tried,
+                                  const std::string& why, const Caller& caller, std::string& quote_id) {
   auto plan = plan_rerent(d, lost);
   if (!plan) return fail(std::move(plan).error());
-  if (quote_id.empty()) {
-    if (!plan->against.empty()) return impossible(plan->against);
-    if (tries.size() >= static_cast<std::size_t>(kMostQuotes))
-      return impossible(text(kMostQuotes, " quotes for another machine came to nothing"));
-    auto request = request_for(d, lost, plan->room);
-    if (!request) return fail(std::move(request).error());
-    auto machines = machines_of_chain(d, lost);
-    if (!machines) return fail(std::move(machines).error());
-    caller.progress(0, "looking for another machine for up to " + money(plan->room));
-    auto quote = quote_another(d, *request, *machines, caller.stop);
+  if (!plan->against.empty()) return impossible(plan->against);
+  if (tried >= kMostQuotes)
+    return impossible(text(kMostQuotes, " quotes for another machine came to nothing"));
+  auto request = request_for(d, lost, plan->room);
+  if (!request) return fail(std::move(request).error());
+  auto machines = machines_of_chain(d, lost);
+  if (!machines) return fail(std::move(machines).error());
+  caller.progress(0, "looking for another machine for up to " + money(plan->room));
+  auto quote = of_either_kind<Quote>(
+      *request, [&](const QuoteRequest& r) { return quote_another(d, r, *machines, caller.stop); });
+  if (!quote) return fail(std::move(quote).error());
+  if (!*quote)
+    return impossible("no other machine fits the " + money(plan->room) + " that its envelope has left");
+  auto noted = d.ledger.add_event({d.clock.now(),
+                                   kRerentEvent,
+                                   lost.label,
+                                   {{"quote_id", (*quote)->id},
+                                    {"envelope", lost.envelope},
+                                    {"worst_case_usd", (*quote)->worst_case},
+                                    {"why", why}}});
+  if (!noted) return fail(std::move(noted).error());
+  quote_id = (*quote)->id;
+  return RerentOutcome{State::renting, "quoted", std::nullopt};
+}
+
+/// Quoted, and rented or going on being rented. What was begun before is gone on with: the same quote never
+/// rents twice, and its stand-ins come before a new quote.
+Result<RerentOutcome> rent_other(const Deps& d, const Rental& lost, const std::string& why,
+                                 const Caller& caller) {
+  auto budget = project_budget(lost.project);
+  if (!budget) return fail(std::move(budget).error());
+  auto events = d.ledger.events(lost.label);
+  if (!events) return fail(std::move(events).error());
+  auto begun = replacement_of(d, lost.label);
+  if (!begun) return fail(std::move(begun).error());
+  if (*begun) {
+    auto unwanted = was_asked_for(d, **begun);
+    if (!unwanted) return fail(std::move(unwanted).error());
+    if (*unwanted) return impossible("the machine in its place was ended by destroy");
+  }
+  const auto tries = of_kind(*events, kRerentEvent);
+  std::string quote_id;
+  if (!tries.empty()) quote_id = read_field<std::string>(tries.back().detail, "quote_id").value_or("");
+  for (bool fresh = false;; fresh = true) {
+    if (quote_id.empty()) {
+      auto quoted = quote_other(d, lost, tries.size(), why, caller, quote_id);
+      if (!quoted || quoted->state == State::impossible) return quoted;
+      fresh = true;
+    }
+    LaunchRequest request{quote_id, *budget, std::nullopt, lost.envelope, lost.label};
+    auto launched = launch(d, request, caller);
+    if (launched) {
+      RerentOutcome out{State::renting, launched->doing, launched->rental};
+      if (launched->state == LaunchOutcome::State::ready) out.state = State::preparing;
+      return out;
+    }
+    const Error e = std::move(launched).error();
+    if (e.effect != Effect::none) return fail(Error(e).during("renting another machine"));
+    auto quote = d.ledger.quote(quote_id);
     if (!quote) return fail(std::move(quote).error());
-    if (!*quote)
-      return impossible("no other machine fits the " + money(plan->room) + " that its envelope has left");
-    auto noted = d.ledger.add_event({d.clock.now(),
-                                     kRerentEvent,
-                                     lost.label,
-                                     {{"quote_id", (*quote)->id},
-                                      {"envelope", lost.envelope},
-                                      {"worst_case_usd", (*quote)->worst_case},
-                                      {"why", why}}});
-    if (!noted) return fail(std::move(noted).error());
-    quote_id = (*quote)->id;
+    const bool used_up = e.code == Code::not_found || !*quote || (*quote)->expires < d.clock.now();
+    if (fresh || e.code == Code::over_budget || !used_up) {
+      if (e.code == Code::over_budget || e.code == Code::not_found) return impossible(e.what);
+      return fail(Error(e).during("renting another machine"));
+    }
+    quote_id.clear();  // an earlier quote came to nothing: every machine of it, or its time
   }
-  LaunchRequest request{quote_id, read_project_settings(lost.project).max_budget, std::nullopt};
-  request.envelope = lost.envelope;
-  request.replaces = lost.label;
-  auto launched = launch(d, request, caller);
-  if (!launched) {
-    const Error& e = launched.error();
-    if (e.effect == Effect::none && (e.code == Code::over_budget || e.code == Code::not_found ||
-                                     (e.code == Code::wrong_state && !tries.empty())))
-      return impossible(e.what);
-    return fail(std::move(launched).error().during("renting another machine"));
-  }
-  RerentOutcome out{State::renting, launched->doing, launched->rental};
-  if (launched->state == LaunchOutcome::State::ready) out.state = State::preparing;
-  return out;
 }
 
 /// Paths that came home by the last receipt of the chain, as patterns that match just them.
@@ -292,7 +316,8 @@ Result<std::optional<OtherMachine>> look_elsewhere(const Deps& d, const Rental& 
   if (!request) return fail(std::move(request).error());
   auto machines = machines_of_chain(d, lost);
   if (!machines) return fail(std::move(machines).error());
-  auto found = find_another(d, *request, *machines, std::move(stop));
+  auto found = of_either_kind<Candidate>(
+      *request, [&](const QuoteRequest& r) { return find_another(d, r, *machines, stop); });
   if (!found) return fail(std::move(found).error());
   if (!*found) return std::nullopt;
   return OtherMachine{(*found)->offer.price, (*found)->worst.total, (*found)->start + kSetupTakes};

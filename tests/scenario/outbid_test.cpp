@@ -5,6 +5,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "fleet/envelope.h"
 #include "fleet/outbid_history.h"
 #include "fleet/rerent.h"
 #include "sandbox/machine.h"
@@ -82,8 +83,7 @@ Result<OutbidOutcome> look(RentalStage& stage, const json& id, Duration patience
   Rental rental = rental_of(stage, id);
   auto row = d.market.instance({id.get<std::int64_t>()}, {});
   REQUIRE(row);
-  REQUIRE(*row);
-  return see_to_outbid(d, rental, **row, {{}, d.clock.now() + patience});
+  return see_to_outbid(d, rental, row->value_or(Instance{}), {{}, d.clock.now() + patience});
 }
 
 /// Again until it says what is awaited, for at most three simulated hours.
@@ -287,4 +287,139 @@ SCENARIO("outbid for good, the work moves within its envelope and comes home fro
   REQUIRE(ended);
   CHECK(read_file(stage.project() / "results" / "done.txt", 100).value_or("") == "2\n");
   CHECK(billed(stage, r.id) + billed(stage, other) <= use->usd.value);
+}
+
+SCENARIO("work of a machine that is gone goes on elsewhere, in steps, through restarts, and is rented once") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {});
+  const Rented r = rent_bid(stage, {{"envelope_usd", 4.5}, {"envelope_until", "+12h"}});
+  REQUIRE(stage.call("collect", {{"instance_id", r.id}}));
+  stage.admin("DELETE", "/api/v0/instances/" + r.id.dump() + "/");  // the host takes it away
+  while (contract(stage, r.id)["alive"] == true)
+    stage.house().clock().sleep_for(std::chrono::seconds(10), {});
+  for (int turn = 0; turn < 30 && rental_of(stage, r.id).status != Status::destroyed; ++turn) {
+    REQUIRE(stage.call("list", json::object()));
+    stage.house().clock().sleep_for(std::chrono::seconds(40), {});
+  }
+  const Rental lost = rental_of(stage, r.id);
+  REQUIRE(lost.status == Status::destroyed);
+
+  stage.fault({{"name", "create-504"}});  // it happens, and its answer is lost
+  RerentOutcome out;
+  std::string story;
+  for (int turn = 0; turn < 200 && out.state != RerentOutcome::State::running; ++turn) {
+    stage.restart_house();  // as after a crash between any two steps
+    const Deps d = stage.deps();
+    auto done = rerent(d, lost, "test", {{}, d.clock.now() + std::chrono::seconds(20)});
+    story += done ? done->words + "\n" : done.error().what + "\n";
+    if (done) out = *done;
+    INFO(story);
+    REQUIRE((!done || out.state != RerentOutcome::State::impossible));
+  }
+  INFO(story);
+  REQUIRE(out.state == RerentOutcome::State::running);
+  CHECK(stage.creates_sent() == 2);
+  CHECK(stage.state()["live_contracts"] == 1);
+  const json other = out.rental->instance->value;
+  wait_for_step(stage, other, "2");
+  const auto again = rerent(stage.deps(), lost, "test", {{}, stage.house().clock().now()});
+  REQUIRE(again);
+  CHECK(again->state == RerentOutcome::State::running);
+  CHECK(stage.creates_sent() == 2);
+  auto jobs = stage.deps().ledger.jobs(out.rental->label);
+  REQUIRE(jobs);
+  CHECK(jobs->size() == 1);
+  CHECK(on_machine(stage, other, "cat /workspace/project/results/step.ckpt") == "2");  // started once
+  CHECK(room_of(stage.deps(), lost.envelope)->use.rentals == 2);
+}
+
+SCENARIO("still outbid when its lease is over, a machine leaves the queue and bills its disk only") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {});
+  const Rented r = rent_bid(stage, json::object(), 0.3);
+  const auto back = r.rental.lease_end + std::chrono::minutes(4) - stage.house().clock().now();
+  lose_bid(stage, r.id, static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(back).count()),
+           r.rental.bid->value * 3);
+  REQUIRE(look(stage, r.id));
+  stage.house().clock().sleep_until(r.rental.lease_end + std::chrono::minutes(1), {});
+  auto over = look(stage, r.id);
+  REQUIRE(over);
+  INFO(over->did);
+  CHECK(over->state == State::given_up);
+  CHECK(over->did.find("lease is over") != std::string::npos);
+  CHECK_FALSE(over->next_step.empty());
+  CHECK(contract(stage, r.id)["intended_status"] == "stopped");
+  const double gpu = contract(stage, r.id)["billed"]["gpu"];
+  stage.house().clock().sleep_for(std::chrono::minutes(8), {});  // its bid would have won by now
+  CHECK(contract(stage, r.id)["billed"]["gpu"].get<double>() == gpu);
+  CHECK(events_of(stage, r.id, "stop") == 1);
+  CHECK(billed(stage, r.id) <= r.rental.worst_case.value);
+}
+
+SCENARIO("a bid that was too low at the create is one contract, started when it can be") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.faults = {"low-bid"}});
+  const Rented r = rent_bid(stage);
+  CHECK(stage.creates_sent() == 1);
+  CHECK(stage.state()["contracts"].size() == 1);
+  CHECK(r.rental.status == Status::ready);
+}
+
+SCENARIO("envelope arguments that make no sense are refused by name, before anything is rented") {
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  const auto quote = stage.quote({{"interruptible", true}});
+  REQUIRE(quote);
+  const auto refused = [&](const json& with, const std::string& field) {
+    json ask{{"quote_id", *quote}, {"wait_seconds", 0}};
+    ask.update(with);
+    const auto answer = stage.call("rent", ask);
+    CAPTURE(with.dump());
+    REQUIRE_FALSE(answer);
+    CAPTURE(answer.error().what);
+    CHECK((answer.error().what + answer.error().next_step).find(field) != std::string::npos);
+    CHECK_FALSE(answer.error().next_step.empty());
+  };
+  refused({{"envelope_usd", -1}}, "envelope_usd");
+  refused({{"envelope_usd", 1e9}}, "envelope_usd");
+  refused({{"envelope_usd", "six"}}, "envelope_usd");
+  refused({{"envelope_usd", 0.01}}, "envelope_usd");  // less than this rental alone
+  refused({{"envelope_usd", 5}, {"envelope_rentals", 21}}, "envelope_rentals");
+  refused({{"envelope_usd", 5}, {"envelope_rentals", 0}}, "envelope_rentals");
+  refused({{"envelope_usd", 5}, {"envelope_until", "soon"}}, "envelope_until");
+  refused({{"envelope_usd", 5}, {"envelope_until", "2020-01-01T00:00:00Z"}}, "envelope_until");
+  refused({{"envelope_rentals", 3}}, "envelope_usd");
+  refused({{"envelope_until", "+6h"}}, "envelope_usd");
+  refused({{"envelope_id", "e-nowhere"}}, "envelope");
+  refused({{"envelope_id", "e-1"}, {"envelope_usd", 5}}, "envelope_id");
+  CHECK(stage.creates_sent() == 0);
+  CHECK(stage.deps().ledger.open_envelopes(stage.project().string(), stage.house().clock().now())->empty());
+
+  // Approved with the first rental, drawn from silently by the second, and refused to the third.
+  auto first = stage.call("rent", {{"quote_id", *quote},
+                                   {"wait_seconds", 0},
+                                   {"envelope_usd", 2.5},
+                                   {"envelope_rentals", 2},
+                                   {"envelope_until", "+6h"}});
+  INFO((first ? first->summary : first.error().what));
+  REQUIRE(first);
+  const json envelope = first->facts["envelope"];
+  REQUIRE(envelope.is_object());
+  CHECK(envelope["taken_rentals"] == 1);
+  CHECK(envelope["until"].get<std::string>().ends_with("Z"));
+  const auto draw = [&] {
+    auto id = stage.quote({{"interruptible", true}});
+    REQUIRE(id);
+    return stage.call("rent",
+                      {{"quote_id", *id}, {"wait_seconds", 0}, {"envelope_id", envelope["envelope_id"]}});
+  };
+  auto second = draw();
+  INFO((second ? second->summary : second.error().what));
+  REQUIRE(second);
+  CHECK(second->facts["envelope"]["taken_rentals"] == 2);
+  auto third = draw();
+  REQUIRE_FALSE(third);
+  CHECK(third.error().code == Code::over_budget);
+  CHECK(third.error().what.find("2 rentals") != std::string::npos);
+  CHECK(third.error().next_step.find("ask the user") != std::string::npos);
+  CHECK(stage.creates_sent() == 2);
 }
