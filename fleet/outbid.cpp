@@ -375,9 +375,13 @@ class Seeing {
     const auto pause = open_pause(events_);
     if (const auto before = last(kGivenUpEvent); !before || (pause && *before < pause->from))
       if (auto noted = note(kGivenUpEvent, {{"why", why}}); !noted) return fail(std::move(noted).error());
-    return said(State::given_up,
-                "outbid: " + why + "; " + home + ", its disk is kept until " + to_iso8601(rental_.lease_end) +
-                    ", and it goes on by itself if its bid wins before that",
+    const std::string kept =
+        "outbid: " + why + "; " + home + ", its disk is kept until " + to_iso8601(rental_.lease_end);
+    if (last("stop"))  // it left the queue for a move that came to nothing
+      return said(State::given_up, kept + ", and it no longer waits for its bid",
+                  "call extend with instance_id " + to_string(*rental_.instance) +
+                      " and hours 0.25 to start it again, or destroy");
+    return said(State::given_up, kept + ", and it goes on by itself if its bid wins before that",
                 "ask the user: a higher bid or another machine needs a new yes (rent with envelope_usd), or "
                 "destroy");
   }

@@ -25,15 +25,15 @@ struct OutbidOutcome {
 };
 const char* to_string(OutbidOutcome::State s);
 
-/// The marketplace's words for it: a bid, not running, and not by our own stop.
-/// @source vast-api.md 4.3: actual exited or stopped while intended is running; a container that ended by
-/// itself
-///         still holds its GPUs (cur_state running)
+/// The marketplace's words for it: a bid that does not run, neither by our own stop nor because its container
+/// ended by itself, which would still hold its GPUs.
+/// @source Vast.ai documentation, "show instance": actual_status, intended_status, cur_state
 bool is_outbid(const Instance& row);
 
 /// Looks at one interruptible rental that was ready once, and does what is due. Safe to repeat at any time
 /// and from any process: every step is in the ledger before it leaves, and none is taken twice. `row`: as
-/// just listed. Takes the lock of the rental, which must not be held. `rental` is what is stored afterwards.
+/// just listed; an empty one where the rental is `destroying` after a move and is listed no more. Takes the
+/// lock of the rental, which must not be held. `rental` is what is stored afterwards.
 /// @error unavailable  another call works on the rental, or the marketplace or the machine did not answer
 /// @error corrupt      the machine came back with another host key
 Result<OutbidOutcome> see_to_outbid(const Deps& d, Rental& rental, const Instance& row, const Caller& caller);

@@ -333,9 +333,16 @@ Result<RerentOutcome> rerent(const Deps& d, const Rental& lost, const std::strin
   if (!lock) return fail(lock.error());
   auto fresh = replacement_of(d, lost.label);
   if (!fresh) return fail(std::move(fresh).error());
+  auto events = d.ledger.events(lost.label);
+  if (!events) return fail(std::move(events).error());
+  if (const auto done = of_kind(*events, kTakenOverEvent); *fresh && !done.empty())
+    if (read_field<std::string>(done.back().detail, "by") ==
+        (*fresh)->label)  // what it lost later is its own story
+      return RerentOutcome{State::running, "its work went on on instance " + to_string(*(*fresh)->instance),
+                           **fresh};
   const bool begun = *fresh && (*fresh)->ready;
-  if (begun && !may_bill((*fresh)->status))  // it had its turn: whatever it lost is its own story
-    return RerentOutcome{State::impossible, "the machine that replaced it is over, too", **fresh};
+  if (begun && !may_bill((*fresh)->status))
+    return RerentOutcome{State::impossible, "the machine in its place is over, too", **fresh};
   auto asked_for = was_asked_for(d, lost);
   if (!asked_for) return fail(std::move(asked_for).error());
   if (*asked_for && !*fresh)
@@ -347,12 +354,6 @@ Result<RerentOutcome> rerent(const Deps& d, const Rental& lost, const std::strin
     if (!rented || rented->state != State::preparing) return rented;
     fresh = rented->rental;
   }
-  auto events = d.ledger.events(lost.label);
-  if (!events) return fail(std::move(events).error());
-  if (const auto done = of_kind(*events, kTakenOverEvent); !done.empty())
-    if (read_field<std::string>(done.back().detail, "by") == (*fresh)->label)
-      return RerentOutcome{State::running, "its work goes on on instance " + to_string(*(*fresh)->instance),
-                           **fresh};
   return prepare(d, lost, **fresh, caller);
 }
 

@@ -6,6 +6,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "fleet/envelope.h"
+#include "fleet/lifecycle.h"
 #include "fleet/outbid_history.h"
 #include "fleet/rerent.h"
 #include "sandbox/machine.h"
@@ -185,7 +186,10 @@ SCENARIO(
   CHECK(events_of(stage, r.id, "restart_job") == 1);
 
   on_machine(stage, r.id, "touch /workspace/go");
-  REQUIRE(stage.call("monitor", {{"instance_id", r.id}, {"wait_seconds", 600}}));
+  auto watched = stage.call("monitor", {{"instance_id", r.id}, {"wait_seconds", 600}});
+  REQUIRE(watched);
+  CHECK(watched->facts["checkpoint_advice"]["every_minutes"].get<double>() >= 1);
+  CHECK(watched->details.find("save a checkpoint every") != std::string::npos);
   auto ended = stage.call_until("destroy", {{"instance_id", r.id}, {"wait_seconds", 600}}, "destroying");
   INFO((ended ? ended->summary : ended.error().what));
   REQUIRE(ended);
@@ -242,6 +246,45 @@ SCENARIO("within an envelope the bid is raised at once, and never past it") {
   REQUIRE(list->facts["envelopes"].size() == 1);
   CHECK(list->facts["envelopes"][0]["taken_usd"].get<double>() == Approx(now.worst_case.value));
   CHECK(list->facts["envelopes"][0]["taken_rentals"] == 1);
+}
+
+SCENARIO("a raise that was on record when everything died is sent again, and counted once") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {});
+  const Rented r =
+      rent_bid(stage, {{"envelope_usd", 4.0}, {"envelope_rentals", 1}, {"envelope_until", "+6h"}});
+  lose_bid(stage, r.id, 0);
+  {  // what see_to_outbid had written when it was killed, just before the change was sent
+    const Deps d = stage.deps();
+    Rental rental = rental_of(stage, r.id);
+    const TimePoint now = d.clock.now();
+    REQUIRE(d.ledger.add_event({now, "outbid", rental.label, {{"gpu", rental.gpu_name}}}));
+    const UsdPerHour bid = *rental.bid * 1.2, price = rental.price + *rental.bid * 0.2;
+    REQUIRE(d.ledger.extend_lease(rental.label, rental.lease_end, rental.worst_case * 1.3, now, {}));
+    REQUIRE(
+        d.ledger.add_event({now,
+                            "bid",
+                            rental.label,
+                            {{"bid", bid}, {"usd_per_hour", price}, {"usd_per_hour_before", rental.price}}}));
+    REQUIRE(d.ledger.change_rental(rental.label, [&](Rental& x) -> Result<void> {
+      x.bid = bid, x.price = price;
+      return step(x, Event::seen_stopped);
+    }));
+  }
+  stage.restart_house();
+  const Rental before = rental_of(stage, r.id);
+  auto waiting = stage.call("monitor", {{"instance_id", r.id}});
+  REQUIRE(waiting);
+  CHECK(waiting->outcome == "outbid");
+  const OutbidOutcome out = look_until(stage, r.id, {State::raised, State::resumed});
+  INFO(out.did);
+  CHECK(out.did.find("still shows the old bid") != std::string::npos);
+  look_until(stage, r.id, {State::resumed, State::not_outbid});
+  const Rental now = rental_of(stage, r.id);
+  CHECK(now.worst_case == before.worst_case);
+  CHECK(now.bid == before.bid);
+  CHECK(events_of(stage, r.id, "bid") == 1);
+  CHECK(events_of(stage, r.id, "restart_job") == 1);
 }
 
 SCENARIO("outbid for good, the work moves within its envelope and comes home from there") {
