@@ -92,6 +92,7 @@ struct Rental {
   bool adopted = false;  ///< found by its label, of an unknown lease: named and kept, never ended by itself
   std::optional<UsdPerHour> seen_price;  ///< the marketplace's price when last read
   std::optional<TimePoint> idle_since;   ///< nothing ran and nothing moved since then
+  std::optional<UsdPerHour> bid;         ///< interruptible: what is bid for the GPUs; `price` adds the disk
 };
 
 /// Approved once: rentals that start before `until` may draw from it without asking again.
@@ -141,6 +142,7 @@ struct Job {
   std::optional<int> exit_code;
   TimePoint started{};
   std::optional<TimePoint> ended;
+  std::string gpus = {};  ///< CUDA_VISIBLE_DEVICES; empty: all
 };
 
 }  // namespace vastgpu

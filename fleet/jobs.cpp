@@ -235,7 +235,8 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
   Job job{rental.label,       request.experiment,
           request.command,    request.auto_destroy,
           JobState::starting, {},
-          d.clock.now(),      {}};
+          d.clock.now(),      {},
+          request.gpus};
   // The last call never learned what became of it: this is the same turn.
   if (before != known->end() && before->state == JobState::starting && before->command == job.command)
     job.started = before->started;

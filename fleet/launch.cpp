@@ -6,6 +6,7 @@
 #include "fleet/gone.h"
 #include "fleet/guard.h"
 #include "fleet/lifecycle.h"
+#include "fleet/pricing.h"
 #include "fleet/reach.h"
 #include "fleet/reconcile.h"
 #include "fleet/record.h"
@@ -74,8 +75,8 @@ Result<Attempt> current_attempt(const Deps& d, const Quote& first) {
 }
 
 /// The market as quoted? One look before money moves. Offer ids are short-lived and the same box may be
-/// listed under a new one, so the machine is looked up, and the id that is rentable now comes back.
-Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token stop) {
+/// listed under a new one, so the machine is looked up, and what is rentable now comes back.
+Result<Offer> check_offer(const Deps& d, const Quote& quote, std::stop_token stop) {
   OfferQuery q;
   q.machine = quote.machine;
   q.num_gpus = quote.num_gpus;
@@ -102,7 +103,9 @@ Result<OfferId> check_offer(const Deps& d, const Quote& quote, std::stop_token s
                          hours(Hours(*best->max_duration)) + ", before the lease of " + hours(quote.lease) +
                          " ends",
                  .next_step = "call provision for fresh quotes"});
-  if (best->price.value <= quote.price.value * 1.01 + 1e-9) return best->id;
+  if (quote.interruptible)  // the disk comes on top of what has to be bid
+    best->price = std::max(best->price, bid_floor(*best) + disk_price(*best));
+  if (best->price.value <= quote.price.value * 1.01 + 1e-9) return *best;
   return fail({.code = Code::wrong_state,
                .what = "the price rose from " + money(quote.price) + " to " + money(best->price),
                .next_step = "call provision for fresh quotes"});
@@ -209,7 +212,7 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.label = rental.label;
   ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end});
   ask.env = rental_env(rental);
-  if (rental.interruptible) ask.bid = rental.price;
+  if (rental.interruptible) ask.bid = rental.bid.value_or(rental.price);
   auto answer = d.market.rent(ask, std::move(stop));
   if (!answer) {
     Error e = std::move(answer).error();
@@ -268,7 +271,8 @@ Error taken(const std::vector<std::string>& given_up) {
 
 }  // namespace
 
-Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const Caller& caller) {
+Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Caller& caller) {
+  LaunchRequest request = asked;
   auto first = d.ledger.quote(first_id(request.quote_id));
   if (!first) return fail(std::move(first).error());
   if (!*first)
@@ -282,7 +286,11 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
 
   LaunchOutcome out;
   std::optional<TimePoint> lease_end;
-  if (attempt->rental) lease_end = attempt->rental->lease_end;
+  if (attempt->rental) {  // a stand-in is approved as the first machine was
+    lease_end = attempt->rental->lease_end;
+    request.envelope = attempt->rental->envelope;
+    request.replaces = attempt->rental->replaces;
+  }
   std::string public_key;
   for (;;) {
     // 1. Go on with what was begun, or begin.
@@ -344,6 +352,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
       if (auto ok = check_money(d, attempt->quote, request, caller.stop); !ok)
         return fail(std::move(ok).error());
       Rental rental = rental_for(d, *attempt, lease_end);
+      rental.envelope = request.envelope;
+      rental.replaces = request.replaces;
       auto renew_to = renew_to_of(d, rental, request);
       if (!renew_to) return fail(std::move(renew_to).error());
       rental.renew_to = *renew_to;
@@ -360,7 +370,8 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& request, const 
         attempt = Attempt{**other, attempt->number + 1, std::nullopt};
         continue;
       } else {
-        rental.offer = *ok;
+        rental.offer = ok->id;
+        if (rental.interruptible) rental.bid = bid_floor(*ok);
       }
       register_key(d, public_key, caller.stop);
       caller.progress(0, "renting " + rental.gpu_name + " at " + money(rental.price));

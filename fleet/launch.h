@@ -9,6 +9,8 @@ struct LaunchRequest {
   std::string quote_id;
   std::optional<Usd> budget;   ///< the project's max_budget: on the sum of worst cases of its open rentals
   std::optional<Usd> max_usd;  ///< this call's own limit on the worst case
+  std::string envelope = {};   ///< id of the envelope that it draws from; empty: none
+  std::string replaces = {};   ///< label of the rental whose work it goes on with
 };
 
 struct LaunchOutcome {

@@ -60,8 +60,8 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, const LeaseTerm
   return {};
 }
 
-/// Waits until a stopped machine that was asked to start lets us in, tells it its lease, and makes it `ready`
-/// again. False when the caller's time ran out; the rental stays `stopped` until it really answers.
+}  // namespace
+
 Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller) {
   for (;;) {
     auto row = d.market.instance(*rental.instance, caller.stop);
@@ -81,6 +81,7 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
         auto ready = d.ledger.change_rental(
             rental.label, [&](Rental& now) {  // both steps at once: never seen as booting
               now.ssh = connection->endpoint;
+              if (now.status == Status::ready) return step(now, Event::checked);
               return step(now, Event::restarted).and_then([&] { return step(now, Event::checked); });
             });
         if (!ready) return fail(std::move(ready).error());
@@ -92,8 +93,6 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
     if (d.clock.now() >= caller.until || !d.clock.sleep_for(d.settings.poll_every, caller.stop)) return false;
   }
 }
-
-}  // namespace
 
 /// Asks the marketplace whether a machine that does not answer was stopped, and notes it. An answer is
 /// enough: the row of a machine that runs says so.

@@ -32,6 +32,13 @@ struct LeaseTerms {
 Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, const LeaseTerms& terms,
                              const Caller& caller);
 
+/// Waits until a machine that was stopped, or paused, and is starting again lets us in under its pinned host
+/// key, tells it its lease, and makes it `ready`. False when the caller's time ran out; the rental stays as
+/// it was until it really answers.
+/// @error not_found  the marketplace does not know the instance any more
+/// @error corrupt    another host key than before
+Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller);
+
 /// An earlier end: noted as an event, then in the ledger, then on the machine. False when the machine could
 /// not be told; then whoever watches stops it at the new end. `rental` is then what is stored.
 /// @error wrong_state  its lease moved meanwhile, or it is over

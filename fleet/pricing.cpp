@@ -18,18 +18,16 @@ constexpr double kUsualShare = 0.7;      // of the advertised speed, over a down
 constexpr double kUnpackMbps = 800;      // layers are unpacked as they come, and that is not faster
 constexpr double kLeastMbps = 20;        // unknown or absurd speeds must not make the start endless
 
-UsdPerHour without_disk(const Offer& offer) {
-  return offer.price_without_disk.value > 0 ? offer.price_without_disk : offer.price;
-}
-
 }  // namespace
 
-UsdPerHour gpu_price(const Offer& offer) { return offer.is_bid ? offer.price : without_disk(offer); }
+UsdPerHour gpu_price(const Offer& offer) {
+  return offer.price_without_disk.value > 0 ? offer.price_without_disk : offer.price;
+}
 
 CostBreakdown cost_of(const Offer& offer, const Timing& timing, const TrafficGuess& traffic) {
   CostBreakdown cost;
   const UsdPerHour gpu = gpu_price(offer);
-  const UsdPerHour disk{std::max(0.0, (offer.price - without_disk(offer)).value)};
+  const UsdPerHour disk = disk_price(offer);
   cost.gpu = gpu * timing.work;
   cost.boot = gpu * timing.start;
   cost.disk = disk * timing.lease;
@@ -62,6 +60,14 @@ std::optional<Hours> work_on(const Offer& offer, const TaskProfile& profile) {
   if (!(speed > 0)) return profile.hours;
   const double gain = speed / of_reference;
   return *profile.hours / (profile.scales_with_card ? gain : std::clamp(gain, kLeastGain, kMostGain));
+}
+
+UsdPerHour bid_floor(const Offer& bid_offer) {
+  return std::max(gpu_price(bid_offer), bid_offer.min_bid.value_or(UsdPerHour{}));
+}
+
+UsdPerHour disk_price(const Offer& offer) {
+  return {std::max(0.0, (offer.price - gpu_price(offer)).value)};
 }
 
 Usd disk_cost_per_day(const Offer& offer, Gigabytes disk) {

@@ -28,8 +28,7 @@ struct Timing {
 
 /// GPU for the start and the work, disk over the whole lease, traffic once. The marketplace bills the GPU
 /// only once the container runs; what counts as loading cannot be known beforehand, so the start is billed in
-/// full: never too low. Of an interruptible offer the whole price is what we bid for the GPU, and the disk
-/// comes on top.
+/// full: never too low. Of an interruptible offer the GPU's part is what we bid.
 CostBreakdown cost_of(const Offer& offer, const Timing& timing, const TrafficGuess& traffic);
 
 /// Of all its GPUs, without the disk: what is billed by the hour while it runs.
@@ -49,6 +48,13 @@ Hours lease_for(std::optional<Hours> work, Hours start = Hours(0.25));
 /// The profile's hours on this offer's cards; unknown when the profile's are. Work that does not scale with
 /// the card gains and loses little by another one.
 std::optional<Hours> work_on(const Offer& offer, const TaskProfile& profile);
+
+/// What has to be bid for the GPUs so that they run; the offer is one of a search for bids. The disk is not
+/// part of a bid.
+UsdPerHour bid_floor(const Offer& bid_offer);
+
+/// The disk's part of an offer's price.
+UsdPerHour disk_price(const Offer& offer);
 
 /// What a stopped machine goes on costing for its disk.
 Usd disk_cost_per_day(const Offer& offer, Gigabytes disk);

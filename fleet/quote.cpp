@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "fleet/guard.h"
+#include "fleet/needs.h"
 #include "fleet/options_words.h"
 #include "fleet/quote_search.h"
 
@@ -64,7 +65,8 @@ Quote quote_of(const QuoteRequest& request, const Option& option, TimePoint now)
                   {"estimate", cost_facts(c.estimate)},
                   {"worst", cost_facts(c.worst)},
                   {"gpu_usd_per_hour", gpu_price(c.offer)},
-                  {"flags", c.flags}});
+                  {"flags", c.flags},
+                  {"needs", needs_facts(request)}});
   return q;
 }
 
@@ -211,6 +213,41 @@ Result<Quote> quote_offer(const Deps& d, const QuoteRequest& request, OfferId of
   return quote;
 }
 
+namespace {
+
+/// Cheapest first.
+Result<std::vector<Candidate>> others(const Deps& d, const QuoteRequest& request,
+                                      const std::set<MachineId>& not_these, std::stop_token stop) {
+  auto offers =
+      request.interruptible ? search_bids(d, request, std::move(stop)) : search_broadly(d, request, stop);
+  if (!offers) return fail(std::move(offers).error().during("looking for another machine"));
+  auto avoid = machines_to_avoid(d);
+  if (!avoid) return fail(std::move(avoid).error());
+  avoid->insert(not_these.begin(), not_these.end());
+  QuoteResult ignored;
+  return affordable(screen(*offers, request.profile, request.lease, *avoid, request.demands).candidates,
+                    request, ignored);
+}
+
+}  // namespace
+
+Result<std::optional<Candidate>> find_another(const Deps& d, const QuoteRequest& request,
+                                              const std::set<MachineId>& not_these, std::stop_token stop) {
+  return others(d, request, not_these, std::move(stop)).map([](const std::vector<Candidate>& fits) {
+    return fits.empty() ? std::optional<Candidate>() : std::optional<Candidate>(fits.front());
+  });
+}
+
+Result<std::optional<Quote>> quote_another(const Deps& d, const QuoteRequest& request,
+                                           const std::set<MachineId>& not_these, std::stop_token stop) {
+  auto fits = others(d, request, not_these, std::move(stop));
+  if (!fits) return fail(std::move(fits).error());
+  if (fits->empty()) return std::nullopt;
+  auto quoted = stored(d, request, make_option("in place of a lost machine", fits->front(), *fits));
+  if (!quoted) return fail(std::move(quoted).error());
+  return quoted->quote;
+}
+
 json to_facts(const QuotedOption& o) {
   const Candidate& c = o.option.chosen;
   const auto done = c.until_done();
@@ -227,7 +264,7 @@ json to_facts(const QuotedOption& o) {
   facts["worst_case_usd"] = o.quote.worst_case;
   facts["disk_usd_per_day_after_lease"] = o.quote.disk_per_day;
   facts["interruptible"] = o.quote.interruptible;
-  facts["bid_usd_per_hour"] = o.quote.interruptible ? json(o.quote.price) : json(nullptr);
+  facts["bid_usd_per_hour"] = o.quote.interruptible ? json(bid_floor(c.offer)) : json(nullptr);
   facts["reliability"] = c.offer.reliability;
   facts["location"] = c.offer.location;
   facts["inet_down_mbps"] = c.offer.inet_down;

@@ -54,6 +54,16 @@ Result<QuoteResult> make_quotes(const Deps& d, const QuoteRequest& request, std:
 /// @error not_found  the offer is no longer listed
 Result<Quote> quote_offer(const Deps& d, const QuoteRequest& request, OfferId offer, std::stop_token stop);
 
+/// A quote for the same work on another machine than those in `not_these`, the cheapest whose worst case, and
+/// that of its stand-ins, is at most request.budget. None where nothing fits.
+/// @error as make_quotes
+Result<std::optional<Quote>> quote_another(const Deps& d, const QuoteRequest& request,
+                                           const std::set<MachineId>& not_these, std::stop_token stop);
+
+/// As quote_another, but only what it would be: nothing is stored.
+Result<std::optional<Candidate>> find_another(const Deps& d, const QuoteRequest& request,
+                                              const std::set<MachineId>& not_these, std::stop_token stop);
+
 /// The option as results show it.
 json to_facts(const QuotedOption& o);
 json to_facts(const Proposal& p);

@@ -187,6 +187,10 @@ json rental_facts(const Rental& r, TimePoint now) {
           {"usd_so_far", micro(cost.ours.value)},
           {"usd_worst_case", micro(r.worst_case.value)},
           {"usd_renewable_to", micro(std::max(r.worst_case, r.renew_to).value)},
+          {"interruptible", r.interruptible},
+          {"bid_usd_per_hour", r.bid ? json(*r.bid) : json(nullptr)},
+          {"envelope_id", r.envelope.empty() ? json(nullptr) : json(r.envelope)},
+          {"replaces", r.replaces.empty() ? json(nullptr) : json(r.replaces)},
           {"results_collected_at", r.collected ? json(to_iso8601(*r.collected)) : json(nullptr)}};
 }
 

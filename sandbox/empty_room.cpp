@@ -27,6 +27,7 @@ class EmptyRoom : public Room {
   void stop(std::int64_t) override {}
   void set_keys(std::int64_t, std::vector<std::string>) override {}
   void set_clock_skew(std::int64_t, double) override {}
+  void move_ssh(std::int64_t, std::uint16_t) override {}
   void remove(std::int64_t) override {}
   std::uint16_t relay_port(std::int64_t) const override { return port_; }
   std::string log(std::int64_t) const override { return "this sandbox runs without machines\n"; }

@@ -203,14 +203,14 @@ void World::come_online(Contract& c) {
   if (c.ssh_wanted) at(c, now_ + options_.timing.ssh, Happens::ssh);
 }
 
-void World::lose_bid(Contract& c, double back_after) {
+void World::lose_bid(Contract& c, double back_after, double to_beat) {
   c.faults.erase("outbid");
   ++c.generation;
   come_down(c);
   c.outbid = true;
   c.queued = true;
   c.intended = "running";
-  c.bid_to_beat = c.gpu_rate * 1.1;
+  c.bid_to_beat = to_beat > 0 ? to_beat : c.gpu_rate * 1.1;
   c.status_msg = "outbid: waiting for the price to fall\n";
   if (back_after > 0) at(c, now_ + back_after, Happens::outbid_over);
 }
@@ -221,6 +221,11 @@ void World::begin_restart(Contract& c) {
   c.outbid = false;
   c.holds_gpus = true;
   c.intended = c.cur = "running";
+  if (c.bid_to_beat > 0) {  // somebody else ran there meanwhile: the old port may be theirs
+    c.bid_to_beat = 0;
+    c.ssh_port = 40000 + machines_made_++ % 20000;
+    room_.move_ssh(c.id, static_cast<std::uint16_t>(c.ssh_port));
+  }
   if (!c.pulled) return load(c);
   c.actual = "loading";
   c.loading_from = now_;

@@ -190,6 +190,15 @@ class NamespaceMachine final : public Machine {
     return put_clock(root(), spec_);
   }
 
+  Result<void> move_ssh(std::uint16_t port) override {
+    if (running())
+      return fail({.code = Code::wrong_state, .what = "the machine runs", .next_step = "stop it first"});
+    spec_.ssh_port = port;
+    if (const auto at = spec_.env.find("VAST_TCP_PORT_22"); at != spec_.env.end())
+      at->second = std::to_string(port);
+    return replace_file(root() / "etc/ssh/sshd_config", sshd_config(spec_), 0644);
+  }
+
   std::string log() const override {
     const std::scoped_lock hold(mutex_);
     return log_.size() > kLogBytes ? log_.substr(log_.size() - kLogBytes) : log_;

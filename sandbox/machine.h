@@ -64,6 +64,9 @@ class Machine {
   virtual Result<void> set_authorized_keys(const std::vector<std::string>& keys) = 0;
   /// Its clock jumps to that far ahead, at once. Also while stopped.
   virtual Result<void> set_clock_skew(double seconds) = 0;
+  /// From the next start on sshd listens there, and the environment says so.
+  /// @error wrong_state  it runs
+  virtual Result<void> move_ssh(std::uint16_t port) = 0;
   /// What the container printed so far (onstart output, sshd's host key fingerprints), at most 1 MB.
   virtual std::string log() const = 0;
   /// Bytes under /workspace and /root.

@@ -96,6 +96,11 @@ class Worker {
     running_ = false;
     if (machine_) machine_->stop();
   }
+  void move_ssh(std::uint16_t port) {
+    ssh_port_ = port;
+    if (!machine_) return;
+    if (auto done = machine_->move_ssh(port); !done) note(done.error());
+  }
   void set_keys(const std::vector<std::string>& keys) {
     if (!machine_) return;
     if (auto done = machine_->set_authorized_keys(keys); !done) note(done.error());
@@ -217,6 +222,9 @@ class MachineRoom : public Room {
   }
   void set_clock_skew(std::int64_t id, double seconds) override {
     post(id, [seconds](Worker& w) { w.set_clock_skew(seconds); });
+  }
+  void move_ssh(std::int64_t id, std::uint16_t port) override {
+    post(id, [port](Worker& w) { w.move_ssh(port); });
   }
   void remove(std::int64_t id) override {
     const std::scoped_lock hold(mutex_);

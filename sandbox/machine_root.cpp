@@ -47,6 +47,8 @@ void mount_point(const fs::path& from, const fs::path& at) {
   }
 }
 
+}  // namespace
+
 std::string sshd_config(const MachineSpec& spec) {
   return text("Port ", spec.ssh_port, "\nListenAddress ", spec.listen_address,
               "\nHostKey /etc/ssh/host_key\n"
@@ -70,8 +72,6 @@ std::string sshd_config(const MachineSpec& spec) {
               "SetEnv PATH=",
               kPath, "\n");
 }
-
-}  // namespace
 
 std::optional<fs::path> host_program(const std::string& name) {
   for (const char* folder : {"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"})

@@ -18,6 +18,8 @@ namespace vastgpu::sandbox {
 Result<void> build_root(const std::filesystem::path& root, const MachineSpec& spec);
 /// The clock that the stand-ins of a built root read, again.
 Result<void> put_clock(const std::filesystem::path& root, const MachineSpec& spec);
+/// What sshd is told: where it listens, and that only keys count.
+std::string sshd_config(const MachineSpec& spec);
 /// What to mount on it, in order.
 std::vector<MountStep> root_mounts(const std::filesystem::path& root);
 /// /tmp and /run as after a boot.

@@ -27,6 +27,8 @@ class Room {
   virtual void set_keys(std::int64_t instance, std::vector<std::string> keys) = 0;
   /// Its clock jumps to that far ahead.
   virtual void set_clock_skew(std::int64_t instance, double seconds) = 0;
+  /// From the next start on sshd listens on another port of the same address.
+  virtual void move_ssh(std::int64_t instance, std::uint16_t port) = 0;
   virtual void remove(std::int64_t instance) = 0;
 
   /// Where the relay of this instance listens on 127.0.0.1; 0 while it does not.

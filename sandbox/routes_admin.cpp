@@ -83,7 +83,8 @@ Reply outbid(Shop& shop, const Call& call) {
   const auto id = read_integer(call.input, "instance").value_or(0);
   Contract* c = shop.world.find(id);
   if (!c) return no_such_instance(id);
-  shop.world.lose_bid(*c, read_number(call.input, "seconds").value_or(600));
+  shop.world.lose_bid(*c, read_number(call.input, "seconds").value_or(600),
+                      read_number(call.input, "floor").value_or(0));
   return success();
 }
 

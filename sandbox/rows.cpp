@@ -122,11 +122,11 @@ std::string loading_words(const Contract& c, double now) {
 
 }  // namespace
 
-json offer_row(const Box& box, const Chunk& chunk, std::int64_t ask, double now, double storage_gb,
-               bool bid) {
+json offer_row(const Box& box, const Chunk& chunk, std::int64_t ask, double now, double storage_gb, bool bid,
+               double to_beat) {
   const double part = static_cast<double>(chunk.count) / box.gpus;
   const double full = box.gpu_price * chunk.count;
-  const double floor = round_to(full * box.bid_share, 0.0001);
+  const double floor = std::max(round_to(full * box.bid_share, 0.0001), to_beat);
   const double gpu = bid ? floor : full;
   const double disk = box.storage_cost * storage_gb / 720;
   const double end = box.end_date(now).value_or(now);
@@ -217,7 +217,7 @@ json instance_row(const Contract& c, const Box& box, double now, int relay_port)
   row["template_name"] = nullptr;
   row["jupyter_token"] = c.jupyter_token;
   row["is_bid"] = c.bid.has_value();
-  row["min_bid"] = c.offer.value("min_bid", json());
+  row["min_bid"] = c.outbid ? json(c.bid_to_beat) : c.offer.value("min_bid", json());
   row["public_ipaddr"] = box.spaced_ip ? c.listen_address + "\n" : c.listen_address;
   row["local_ipaddrs"] = "192.168.1.20 172.17.0.1 \n";
   row["ssh_host"] = "127.0.0.1";

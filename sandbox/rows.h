@@ -9,7 +9,8 @@
 namespace vastgpu::sandbox {
 
 /// One row of a search; `storage_gb` is what `dph_total` counts the disk for, `bid` prices it at its floor.
-json offer_row(const Box& box, const Chunk& chunk, std::int64_t ask, double now, double storage_gb, bool bid);
+json offer_row(const Box& box, const Chunk& chunk, std::int64_t ask, double now, double storage_gb, bool bid,
+               double to_beat);
 
 /// One row of the instance list. `relay_port`: where the relay listens on 127.0.0.1; 0 gives null.
 json instance_row(const Contract& c, const Box& box, double now, int relay_port);

@@ -111,8 +111,12 @@ std::vector<json> World::offer_rows(double storage_gb, bool bids) const {
 
 json World::offer_row_of(const Ask& ask, double storage_gb, bool bid) const {
   const Box& box = boxes_[ask.box_index];
+  double to_beat = 0;  // somebody pays this much already
+  for (const auto& [id, c] : contracts_)
+    if (c.alive && c.outbid && c.box == ask.box_index && c.chunk.overlaps(ask.chunk))
+      to_beat = std::max(to_beat, c.bid_to_beat);
   return offer_row(box, ask.chunk, ask_id(box, ask.box_index, ask.chunk, now_ - origin_), now_, storage_gb,
-                   bid);
+                   bid, to_beat);
 }
 
 std::optional<Ask> World::rentable(std::int64_t id) const {

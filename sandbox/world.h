@@ -86,7 +86,7 @@ class World {
   void change_bid(Contract& c, double price);
   void set_keys(Contract& c);
   void apply_fault_now(Contract& c, const std::string& name, const std::string& value);
-  void lose_bid(Contract& c, double back_after);
+  void lose_bid(Contract& c, double back_after, double to_beat = 0);
   void charge_traffic_of(Contract& c, double down_gb, double up_gb);
   /// Growth of a machine's disk counts as download.
   void count_traffic();

@@ -43,7 +43,7 @@ void each_field(some<Rental> auto& r, V&& v) {
       v("collected", r.collected);
   v("note", r.note), v("at_end", r.at_end), v("renew_to", r.renew_to), v("envelope", r.envelope);
   v("replaces", r.replaces), v("instance_key", r.instance_key), v("adopted", r.adopted);
-  v("seen_price", r.seen_price), v("idle_since", r.idle_since);
+  v("seen_price", r.seen_price), v("idle_since", r.idle_since), v("bid", r.bid);
 }
 
 template <class V>
@@ -72,6 +72,7 @@ void each_field(some<Job> auto& j, V&& v) {
   v("label", j.label), v("experiment", j.experiment), v("command", j.command),
       v("auto_destroy", j.auto_destroy);
   v("state", j.state), v("exit_code", j.exit_code), v("started", j.started), v("ended", j.ended);
+  v("gpus", j.gpus);
 }
 
 template <class V>

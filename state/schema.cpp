@@ -160,6 +160,8 @@ ALTER TABLE rentals ADD COLUMN instance_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE rentals ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rentals ADD COLUMN seen_price REAL;
 ALTER TABLE rentals ADD COLUMN idle_since INTEGER;
+ALTER TABLE rentals ADD COLUMN bid REAL;
+ALTER TABLE jobs ADD COLUMN gpus TEXT NOT NULL DEFAULT '';
 UPDATE rentals SET adopted = 1 WHERE note = 'adopted: it carried our label and was not in this ledger';
 CREATE INDEX rentals_by_envelope ON rentals (envelope);
 

@@ -16,12 +16,17 @@ struct Taken {
 };
 
 // Times in the ledger are microseconds, prices are per hour.
+// The stand-ins of a quote ("q-1a2b.2") are rented under its one worst case and lease: all of them draw once.
 constexpr const char* kFromEnvelope = R"sql(
-SELECT count(*),
-       coalesce(sum(CASE WHEN status = 'destroyed' AND ended IS NOT NULL
-                         THEN max(0.0, worst_case - price * max(0, lease_end - ended) / 3600000000.0)
-                         ELSE worst_case END), 0.0)
-FROM rentals WHERE envelope = ? AND label <> ? AND status <> 'refused'
+SELECT count(*), coalesce(sum(could_cost), 0.0)
+FROM (SELECT max(CASE WHEN status = 'destroyed' AND ended IS NOT NULL
+                      THEN max(0.0, worst_case - price * max(0, lease_end - ended) / 3600000000.0)
+                      ELSE worst_case END) AS could_cost,
+             CASE WHEN quote_id = '' THEN label
+                  ELSE substr(quote_id, 1, instr(quote_id || '.', '.') - 1) END AS first_quote
+      FROM rentals WHERE envelope = ? AND label <> ? AND status <> 'refused'
+      GROUP BY first_quote)
+WHERE first_quote <> ?
 )sql";
 
 constexpr const char* kSums = R"sql(
@@ -71,7 +76,7 @@ Result<void> check_envelope(Database& db, const Spending& wanted) {
                  .what = "there is no envelope " + clean_line(wanted.envelope, 60),
                  .next_step = "approve one with rent, or rent without it"});
   const SpendingEnvelope& envelope = **found;
-  const auto taken = taken_from_envelope(db, envelope.id, wanted.label);
+  const auto taken = taken_from_envelope(db, envelope.id, wanted.label, wanted.quote_id);
   if (!taken) return fail(taken.error());
   const std::string ask = "ask the user, and rent with a quote_id of its own";
   if (wanted.new_machine && wanted.now > envelope.until)
@@ -91,10 +96,11 @@ Result<void> check_envelope(Database& db, const Spending& wanted) {
 }  // namespace
 
 Result<EnvelopeUse> taken_from_envelope(Database& db, const std::string& envelope,
-                                        const std::string& but_label) {
+                                        const std::string& but_label, const std::string& but_quote) {
   auto sums = db.prepare(kFromEnvelope);
   if (!sums) return fail(std::move(sums).error());
   rows::put(*sums, envelope), rows::put(*sums, but_label);
+  rows::put(*sums, but_quote.substr(0, but_quote.find('.')));
   if (auto row = sums->step(); !row) return fail(std::move(row).error());
   return EnvelopeUse{static_cast<int>(sums->integer(0)), {sums->real(1)}};
 }

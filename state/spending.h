@@ -17,6 +17,7 @@ struct Spending {
   TimePoint now{};    ///< the day is that of this moment, UTC
   bool new_machine = true;
   std::string envelope = {};  ///< that it draws from; empty: none
+  std::string quote_id = {};  ///< the other machines that this quote tried are part of it
 };
 
 /// Every limit against the sum of worst cases. A rental that ended counts for its day with what it could have
@@ -27,9 +28,10 @@ struct Spending {
 /// @error not_found    there is no such envelope
 Result<void> check_limits(Database& db, const Spending& wanted, const IntentLimits& limits);
 
-/// What the rentals of an envelope have taken, but for the one with that label.
+/// What the rentals of an envelope have taken, but for the one with that label and the machines that its
+/// quote tried before. All machines of one quote draw once: they share its worst case and its lease.
 Result<EnvelopeUse> taken_from_envelope(Database& db, const std::string& envelope,
-                                        const std::string& but_label);
+                                        const std::string& but_label, const std::string& but_quote);
 
 /// 00:00 UTC of that day.
 TimePoint day_of(TimePoint moment);

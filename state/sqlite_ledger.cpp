@@ -100,7 +100,7 @@ Result<void> SqliteLedger::open_intent(const Rental& rental, const IntentLimits&
                               ", which is ", to_string((*user)->status)),
                  .next_step = "call list to see that rental, or provision for a new quote"});
   Spending wanted{rental.project, rental.label, rental.worst_case, rental.worst_case, rental.created};
-  wanted.envelope = rental.envelope;
+  wanted.envelope = rental.envelope, wanted.quote_id = rental.quote_id;
   if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
   auto noted = rows::insert(db_, "rentals", rental);
   if (!noted && noted.error().code == Code::wrong_state)
@@ -180,7 +180,7 @@ Result<void> SqliteLedger::extend_lease(const std::string& label, TimePoint new_
   const Usd added = new_worst_case - rental.worst_case;
   const bool of_today = rental.created >= day_of(now);
   Spending wanted{rental.project, label, new_worst_case, of_today ? new_worst_case : added, now, false};
-  wanted.envelope = rental.envelope;
+  wanted.envelope = rental.envelope, wanted.quote_id = rental.quote_id;
   if (auto fits = check_limits(db_, wanted, limits); !fits) return fits;
   if (auto noted =
           rows::run(db_, "INSERT INTO extensions (label, at, added) VALUES (?, ?, ?)", label, now, added);
@@ -222,7 +222,7 @@ Result<std::vector<SpendingEnvelope>> SqliteLedger::open_envelopes(const std::st
 
 Result<EnvelopeUse> SqliteLedger::envelope_use(const std::string& id) {
   const std::scoped_lock hold(mutex_);
-  return taken_from_envelope(db_, id, "");
+  return taken_from_envelope(db_, id, "", "");
 }
 
 Result<void> SqliteLedger::note_layer(const LayerReport& report) {

@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "fleet/adopt.h"
 #include "fleet/arm.h"
+#include "fleet/envelope.h"
 #include "fleet/jobs.h"
 #include "fleet/layers.h"
 #include "fleet/lifecycle.h"
@@ -158,6 +159,13 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
     e.facts["unsettled"].push_back(r.label);
     e.details += "- not settled yet: label " + r.label + "; its create got no answer\n";
   }
+  e.facts["envelopes"] = json::array();
+  if (const auto envelopes = deps->ledger.open_envelopes(project->string(), deps->clock.now()))
+    for (const SpendingEnvelope& envelope : *envelopes)
+      if (const auto room = room_of(*deps, envelope.id)) {
+        e.facts["envelopes"].push_back(to_facts(*room));
+        e.details += "- " + to_words(*room) + "\n";
+      }
   // The file that other tools read, and what differs from it.
   e.facts["instance_file"] = file.path().string();
   e.facts["listed_by_others"] = json::array();

@@ -4,10 +4,12 @@
 
 #include "core/text.h"
 #include "fleet/boot.h"
+#include "fleet/checkpoint_interval.h"
 #include "fleet/guard.h"
 #include "fleet/jobs.h"
 #include "fleet/layers.h"
 #include "fleet/lifecycle.h"
+#include "fleet/outbid_history.h"
 #include "fleet/reach.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
@@ -157,6 +159,11 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   if (main != nullptr)
     if (const std::string measured = measured_words(*main); !measured.empty())
       e.details += "measured: " + measured + "\n";
+  if (rental.interruptible)
+    if (const auto advice = checkpoint_advice(d, rental)) {
+      e.facts["checkpoint_advice"] = to_facts(*advice);
+      e.details += "interruptible: " + to_words(*advice) + "\n";
+    }
   e.facts["warnings"] = json::array();
   const auto warn = [&](const std::string& words) {
     e.facts["warnings"].push_back(words);
@@ -193,8 +200,27 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   return e;
 }
 
+/// A machine that waits for its bid to win again comes back by itself: to start it would change nothing.
+std::optional<Envelope> describe_outbid(const Deps& d, const Rental& rental) {
+  if (!rental.interruptible || rental.status != Status::stopped) return std::nullopt;
+  const auto events = d.ledger.events(rental.label);
+  const auto pause = events ? open_pause(*events) : std::nullopt;
+  if (!pause || d.clock.now() > rental.lease_end) return std::nullopt;
+  Envelope e{"outbid",
+             text("Instance ", to_string(*rental.instance), " was outbid at ", to_iso8601(pause->from),
+                  " and waits for its bid to win again; its disk bills. Its lease ends at ",
+                  to_iso8601(rental.lease_end), "."),
+             rental_facts(rental, d.clock.now()),
+             rental.note,
+             {}};
+  e.facts["outbid_since"] = to_iso8601(pause->from);
+  e.next.push_back({"list", json::object(), "see what it costs; it goes on by itself when its bid wins"});
+  return e;
+}
+
 /// What a rental is that cannot be looked into, and the way on.
 Envelope describe_not_ready(const Deps& d, const Rental& rental) {
+  if (auto outbid = describe_outbid(d, rental)) return *std::move(outbid);
   Envelope e{to_string(rental.status),
              text("Instance ", rental.instance ? to_string(*rental.instance) : rental.label, " is ",
                   to_string(rental.status), "."),

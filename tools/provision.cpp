@@ -2,6 +2,7 @@
 
 #include "analysis/setting.h"
 #include "core/text.h"
+#include "fleet/checkpoint_interval.h"
 #include "fleet/learn.h"
 #include "fleet/quote.h"
 #include "fleet/renew.h"
@@ -60,6 +61,25 @@ std::string renewal_of(const QuoteResult& found, const Result<AccountSettings>& 
   return renewal_words(worst, renewable_to(worst, account, settings), settings.max_budget);
 }
 
+/// How often the work should save on the interruptible machines among these: as facts, and as notes.
+json advise_checkpoints(const Deps& d, const TaskProfile& profile, QuoteResult& found) {
+  json by_gpu = json::object();
+  std::vector<const QuotedOption*> bids;
+  for (const QuotedOption& o : found.options)
+    if (o.quote.interruptible) bids.push_back(&o);
+  if (found.proposal) bids.push_back(&found.proposal->quoted);
+  const Sourced cost = checkpoint_cost(std::nullopt, profile.params_b);
+  for (const QuotedOption* o : bids) {
+    if (by_gpu.contains(o->quote.gpu_name)) continue;
+    const auto between = time_between_outbids(d, o->quote.gpu_name);
+    if (!between) continue;  // advice; the quotes stand without it
+    const CheckpointAdvice advice = checkpoint_advice(*between, cost);
+    by_gpu[o->quote.gpu_name] = to_facts(advice);
+    found.notes.push_back("on an interruptible " + o->quote.gpu_name + ", " + to_words(advice));
+  }
+  return by_gpu;
+}
+
 Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallContext& call) {
   auto project = workplace.project(a.project);
   if (!project) return fail(std::move(project).error());
@@ -103,6 +123,8 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   quoting.demands.countries = a.countries;
   auto found = make_quotes(*deps, quoting, call.stop);
   if (!found) return fail(std::move(found).error());
+  if (auto advice = advise_checkpoints(*deps, profile, *found); !advice.empty())
+    facts["checkpoint_advice"] = std::move(advice);
   const auto limited = limit_warnings(*deps, *found, settings.max_budget);
   warnings.insert(warnings.end(), limited.begin(), limited.end());
   facts["warnings"] = warnings;

@@ -80,7 +80,7 @@ std::string lines_of(const QuotedOption& o, LeaseEnd at_end) {
                     "; lease " + hours(c.lease) + ": " + end_words(at_end, o.quote.disk_per_day) + "\n  " +
                     o.option.wrong_when + "\n";
   std::vector<std::string> flags = c.flags;
-  if (o.quote.interruptible) flags.push_back("bid " + money(o.quote.price));
+  if (o.quote.interruptible) flags.push_back("bid " + money(bid_floor(c.offer)) + ", the disk comes on top");
   if (!flags.empty()) out += "  note: " + join(flags, "; ") + "\n";
   return out;
 }

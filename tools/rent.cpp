@@ -1,6 +1,7 @@
 // rent: a quote becomes a machine that answers, within its worst case.
 
 #include "core/text.h"
+#include "fleet/envelope.h"
 #include "fleet/launch.h"
 #include "fleet/quote.h"
 #include "fleet/renew.h"
@@ -13,7 +14,9 @@ namespace {
 struct RentArgs {
   std::optional<std::string> quote_id, project;
   std::optional<OfferId> offer_id;
-  std::optional<double> max_usd, lease_hours;
+  std::optional<double> max_usd, lease_hours, envelope_usd;
+  std::optional<int> envelope_rentals;
+  std::optional<std::string> envelope_until, envelope_id;
   double wait_seconds = 45;
 };
 
@@ -35,6 +38,52 @@ Result<std::string> quote_for_offer(const Deps& d, const RentArgs& a, const Proj
   return quote_offer(d, quoting, *a.offer_id, std::move(stop)).map([](const Quote& q) { return q.id; });
 }
 
+/// The envelope that this rental draws from: a new one, approved with it, or one that exists; empty: none.
+/// @error invalid_argument  arguments that do not go together, or are no time, number or envelope
+Result<std::string> envelope_for(const Deps& d, const RentArgs& a, const std::string& quote_id) {
+  if (!a.envelope_usd && (a.envelope_rentals || a.envelope_until))
+    return fail({.code = Code::invalid_argument,
+                 .what = "envelope_rentals and envelope_until belong to envelope_usd, which is missing",
+                 .next_step = "pass envelope_usd: what all rentals of the envelope together may cost"});
+  if (a.envelope_usd && a.envelope_id)
+    return fail(
+        {.code = Code::invalid_argument,
+         .what = "envelope_usd approves a new envelope, envelope_id draws on one that exists: not both",
+         .next_step = "leave one of them out"});
+  if (!a.envelope_usd && !a.envelope_id) return std::string();
+  auto quote = d.ledger.quote(quote_id);
+  if (!quote) return fail(std::move(quote).error());
+  if (!*quote) return std::string();  // launch says so
+  if (a.envelope_id) {
+    auto room = room_of(d, *a.envelope_id);
+    if (!room) return fail(std::move(room).error());
+    if (room->envelope.project != (*quote)->project)
+      return fail({.code = Code::invalid_argument,
+                   .what = "envelope_id " + room->envelope.id + " was approved for project " +
+                           clean_line(room->envelope.project, 200),
+                   .next_step = "approve one for this project with envelope_usd"});
+    return room->envelope.id;
+  }
+  EnvelopeWish wish{Usd{*a.envelope_usd}, a.envelope_rentals.value_or(3), {}};
+  const TimePoint now = d.clock.now();
+  auto until = parse_until(a.envelope_until.value_or("+24h"), now, local_offset(now));
+  if (!until) return fail(std::move(until).error());
+  wish.until = *until;
+  return approve_envelope(d, **quote, wish).map([](const SpendingEnvelope& e) { return e.id; });
+}
+
+/// Puts the envelope of a rental into the answer.
+void show_envelope(const Deps& d, const Rental& rental, Envelope& e) {
+  e.facts["envelope"] = nullptr;
+  if (rental.envelope.empty()) return;
+  const auto room = room_of(d, rental.envelope);
+  if (!room) return;
+  e.facts["envelope"] = to_facts(*room);
+  e.details += "- " + to_words(*room) +
+               ": a machine that is lost or outbid is replaced within it, from what "
+               "last came home, without asking\n";
+}
+
 Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call) {
   auto project = workplace.project(a.project);
   if (!project) return fail(std::move(project).error());
@@ -53,6 +102,9 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
 
   LaunchRequest request{*quote_id, settings.max_budget, std::nullopt};
   if (a.max_usd) request.max_usd = Usd{*a.max_usd};
+  auto envelope = envelope_for(*deps, a, *quote_id);
+  if (!envelope) return fail(std::move(envelope).error());
+  request.envelope = *std::move(envelope);
   auto launched = launch(*deps, request, caller_of(call, deps->clock, a.wait_seconds));
   if (!launched) return fail(std::move(launched).error());
 
@@ -70,6 +122,7 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   if (const auto quote = deps->ledger.quote(r.quote_id); quote && *quote)
     disk_per_day = (*quote)->disk_per_day;
   e.facts["disk_usd_per_day_after_lease"] = disk_per_day ? json(*disk_per_day) : json(nullptr);
+  show_envelope(*deps, r, e);
   const json again{{"quote_id", *quote_id}, {"project", project->string()}};
   switch (launched->state) {
     case LaunchOutcome::State::ready:
@@ -114,19 +167,33 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
 }  // namespace
 
 Tool rent_tool(Workplace& workplace) {
-  auto args = ArgList<RentArgs>{}
-                  .optional("quote_id", &RentArgs::quote_id, "Quote from provision, e.g. q-1a2b3c4d",
-                            {.max_length = 64})
-                  .optional("offer_id", &RentArgs::offer_id, "Instead of a quote: an offer id the user named",
-                            id_rules())
-                  .optional("lease_hours", &RentArgs::lease_hours,
-                            "With offer_id: hours until the machine ends by itself (default 4)",
-                            {.minimum = 0.25, .maximum = 720})
-                  .optional("max_usd", &RentArgs::max_usd,
-                            "Refuse when the rental could cost more than this many US dollars",
-                            {.minimum = 0, .maximum = 1e6})
-                  .optional("wait_seconds", &RentArgs::wait_seconds, kWaitHelp, wait_rules())
-                  .optional("project", &RentArgs::project, kProjectHelp);
+  auto args =
+      ArgList<RentArgs>{}
+          .optional("quote_id", &RentArgs::quote_id, "Quote from provision, e.g. q-1a2b3c4d",
+                    {.max_length = 64})
+          .optional("offer_id", &RentArgs::offer_id, "Instead of a quote: an offer id the user named",
+                    id_rules())
+          .optional("lease_hours", &RentArgs::lease_hours,
+                    "With offer_id: hours until the machine ends by itself (default 4)",
+                    {.minimum = 0.25, .maximum = 720})
+          .optional("max_usd", &RentArgs::max_usd,
+                    "Refuse when the rental could cost more than this many US dollars",
+                    {.minimum = 0, .maximum = 1e6})
+          .optional("envelope_usd", &RentArgs::envelope_usd,
+                    "Approve an envelope with this rental: US dollars that it and those that replace "
+                    "it may cost together. Only with the user's yes to this number",
+                    {.minimum = 0.01, .maximum = 1e6})
+          .optional("envelope_rentals", &RentArgs::envelope_rentals,
+                    "With envelope_usd: how many rentals, this one included (default 3)",
+                    {.minimum = 1, .maximum = kMostEnvelopeRentals})
+          .optional("envelope_until", &RentArgs::envelope_until,
+                    "With envelope_usd: until when new ones may start: 18:00 (local time), "
+                    "2026-10-02T18:00:00Z, or +6h (default +24h)",
+                    {.max_length = 40})
+          .optional("envelope_id", &RentArgs::envelope_id,
+                    "Draw on an envelope that was approved before, e.g. e-1a2b3c4d", {.max_length = 64})
+          .optional("wait_seconds", &RentArgs::wait_seconds, kWaitHelp, wait_rules())
+          .optional("project", &RentArgs::project, kProjectHelp);
   return make_tool(
       {.name = "rent",
        .title = "Rent a machine",
@@ -137,7 +204,9 @@ Tool rent_tool(Workplace& workplace) {
                       "number of machines) and the account's credit against the most it "
                       "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
                       "the quote's next stand-in is tried within the same "
-                      "limit. Booting takes 3-15 minutes: while the outcome is `booting`, call "
+                      "limit. An envelope, approved once with the user's yes, lets a machine that is "
+                      "lost or outbid be replaced without asking again. Booting takes 3-15 minutes: while "
+                      "the outcome is `booting`, call "
                       "again with the same quote_id.",
        .effect = ToolEffect::spends_money},
       std::move(args),

@@ -82,6 +82,8 @@ SCENARIO("a tiny run is offered a bid beside the three options, at what bids cos
   const json bid = answer->facts["interruptible_proposal"];
   REQUIRE(bid.is_object());
   CHECK(bid["bid_usd_per_hour"].get<double>() > 0);
+  CHECK(answer->facts["checkpoint_advice"].contains(bid["gpu"].get<std::string>()));
+  CHECK(mentions(answer->details, "save a checkpoint every"));
   CHECK(bid["estimate"]["total_usd"].get<double>() <
         answer->facts["options"][0]["estimate"]["total_usd"].get<double>());
   auto rented = stage.call("rent", {{"quote_id", bid["quote_id"]}, {"wait_seconds", 0}});

@@ -26,6 +26,7 @@ class NotedRoom : public Room {
   void stop(std::int64_t) override { calls.push_back("stop"); }
   void set_clock_skew(std::int64_t id, double seconds) override { specs[id].clock_skew_seconds = seconds; }
   void set_keys(std::int64_t id, std::vector<std::string> k) override { keys[id] = std::move(k); }
+  void move_ssh(std::int64_t, std::uint16_t) override {}
   void remove(std::int64_t) override { calls.push_back("remove"); }
   std::uint16_t relay_port(std::int64_t) const override { return 2222; }
   std::string log(std::int64_t) const override { return "one\ntwo words\nthree\n"; }

@@ -31,12 +31,19 @@ TEST_CASE("an estimate is GPU for start and work, disk over the lease, traffic o
   CHECK(c.total.value == Approx(1.03));
 }
 
-TEST_CASE("a bid is for the GPU, and the disk comes on top") {
+TEST_CASE("a bid is for the GPU, never below the floor, and the disk comes on top") {
   Offer o = sample_offer(1, "RTX 3090", 0.10, 24576);
   o.is_bid = true;
   const CostBreakdown c = cost_of(o, Hours(10), {{0}, {0}});
-  CHECK(c.gpu.value == Approx(1.10));  // what is bid: the row's total
+  CHECK(c.gpu.value == Approx(1.00));
   CHECK(c.disk.value == Approx(0.10));
+  CHECK(bid_floor(o).value == Approx(0.10));
+  CHECK(disk_price(o).value == Approx(0.01));
+  o.min_bid = UsdPerHour{0.12};  // the row's own floor, where it says more
+  CHECK(bid_floor(o).value == Approx(0.12));
+  o.price_without_disk = {};
+  CHECK(bid_floor(o).value == Approx(0.12));
+  CHECK(disk_price(o).value == Approx(0));
 }
 
 TEST_CASE("the start takes as long as the host's network needs, within reason") {

@@ -105,7 +105,7 @@ TEST_CASE("long work that checkpoints and tiny runs are offered a bid, from a se
   CHECK((*d.ledger->quote(q.id))->interruptible);
   CHECK(r.proposal->saves.value == Approx((r.options[0].quote.estimate - q.estimate).value));
   const json facts = to_facts(*r.proposal);
-  CHECK(facts["bid_usd_per_hour"].get<double>() == Approx(0.09));
+  CHECK(facts["bid_usd_per_hour"].get<double>() == Approx(0.08));
   CHECK_FALSE(facts["interruption"].get<std::string>().empty());
   for (const QuotedOption& o : r.options) CHECK_FALSE(o.quote.interruptible);
 }

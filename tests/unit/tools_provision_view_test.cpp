@@ -48,7 +48,7 @@ TEST_CASE("options: columns line up, every total is broken down, a proposal is a
   CHECK(e.outcome == "options");
   CHECK(e.facts["project"] == "/p");
   CHECK(e.facts["options"].size() == 3);
-  CHECK(e.facts["interruptible_proposal"]["bid_usd_per_hour"].get<double>() == Approx(0.09));
+  CHECK(e.facts["interruptible_proposal"]["bid_usd_per_hour"].get<double>() == Approx(0.08));
   std::size_t width = 0, rows = 0;
   for (const std::string& line : split(e.details, '\n')) {
     if (!line.starts_with('|')) break;
@@ -58,7 +58,7 @@ TEST_CASE("options: columns line up, every total is broken down, a proposal is a
   }
   CHECK(rows == 2 + 4);
   for (const char* words :
-       {"GPU $", " + disk $", " + traffic $", " + boot $", "wrong when nobody waits", "bid $0.09",
+       {"GPU $", " + disk $", " + traffic $", " + boot $", "wrong when nobody waits", "bid $0.08",
         "saves $0.300", "each interruption", "- warning: a file was skipped", "until destroyed"}) {
     CAPTURE(words);
     CHECK(holds(e.details, words));
