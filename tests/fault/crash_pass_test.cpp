@@ -44,7 +44,7 @@ TEST_CASE("killed at every write: a pass that collects and destroys what is fini
 TEST_CASE("killed at every write: a dead guard is stood in for, and its machine rescued", "[crash][rescue]") {
   if (machines_missing()) return;
   CrashOptions slow = crash_options();
-  slow.speed = 100;  // a rescue has one grace of the guard, five minutes, for everything
+  slow.speed = 120;  // a rescue has one grace of the guard, five minutes, for everything
   for (const Pass& pass : kPasses) {
     const auto play = [&](CrashStory& s) {
       const json id = s.rent(json::object(), "ready")["instance_id"];
@@ -62,7 +62,7 @@ TEST_CASE("killed at every write: a dead guard is stood in for, and its machine 
       check_results(s);
       s.check_end();
     };
-    check(pass.command[0] + ", dead guard", die_everywhere(slow, play, kSideBySide + 1), 40);
+    check(pass.command[0] + ", dead guard", die_everywhere(slow, play, 2 * kSideBySide), 40);
   }
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("killed at every write: a lost create is settled, and ended where it n
       s.phase(pass.command[0] + " ends", [&] { until_nothing_bills(s, pass); });
       s.check_end();
     };
-    check(pass.command[0] + ", lost create", die_everywhere(lost, play, kSideBySide), 14);
+    check(pass.command[0] + ", lost create", die_everywhere(lost, play, kSideBySide), 10);
   }
 }
 
@@ -97,5 +97,5 @@ TEST_CASE("killed at every write: the ledger is lost, reap adopts, panic ends", 
     s.phase("panic", [&] { s.pass_until({"panic", "--yes", "--discard-results"}, 0); });
     s.check_end();
   };
-  check("lost ledger", die_everywhere(bare, play, kSideBySide), 30);
+  check("lost ledger", die_everywhere(bare, play, kSideBySide), 24);
 }

@@ -76,5 +76,5 @@ TEST_CASE("killed at every write: a bad host, and the next machine in its place"
     });
     s.check_end();
   };
-  check("bad host", die_everywhere(unlucky, play, kSideBySide), 60);
+  check("bad host", die_everywhere(unlucky, play, kSideBySide), 50);
 }
