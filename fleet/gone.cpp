@@ -57,13 +57,14 @@ Result<void> note_gone(const Deps& d, Rental& rental, const std::string& how) {
 Result<bool> make_gone(const Deps& d, Rental& rental, const std::string& why, const Caller& caller) {
   if (rental.status == Status::destroyed || rental.status == Status::refused) return true;
   const bool asked_before = rental.status == Status::destroying;
-  auto noted = advance(d, rental, Event::destroy_asked).and_then([&] {
-    return d.ledger.add_event(
-        {d.clock.now(),
-         "destroy",
-         rental.label,
-         {{"why", why}, {"instance_id", rental.instance ? json(*rental.instance) : json(nullptr)}}});
-  });
+  // Both or neither: the event says that its results were dealt with, and a rental that is `destroying`
+  // cannot be started again for them.
+  auto noted = advance(
+      d, rental, Event::destroy_asked, {},
+      LedgerEvent{d.clock.now(),
+                  "destroy",
+                  rental.label,
+                  {{"why", why}, {"instance_id", rental.instance ? json(*rental.instance) : json(nullptr)}}});
   if (!noted && (rental.status == Status::destroyed || rental.status == Status::refused))
     return true;  // another call was faster
   if (!noted) return fail(std::move(noted).error().during("recording the destroy"));

@@ -3,8 +3,9 @@
 namespace vastgpu {
 namespace {
 
-Result<void> change(const Deps& d, Rental& rental, const std::function<Result<void>(Rental&)>& how) {
-  auto stored = d.ledger.change_rental(rental.label, how);
+Result<void> change(const Deps& d, Rental& rental, const std::function<Result<void>(Rental&)>& how,
+                    const std::optional<LedgerEvent>& event = std::nullopt) {
+  auto stored = d.ledger.change_rental(rental.label, how, event);
   if (!stored) {
     if (stored.error().code == Code::wrong_state) (void)refresh(d, rental);
     return fail(std::move(stored).error());
@@ -15,12 +16,16 @@ Result<void> change(const Deps& d, Rental& rental, const std::function<Result<vo
 
 }  // namespace
 
-Result<void> advance(const Deps& d, Rental& rental, Event on, const std::function<void(Rental&)>& also) {
-  return change(d, rental, [&](Rental& now) {
-    return step(now, on).map([&] {
-      if (also) also(now);
-    });
-  });
+Result<void> advance(const Deps& d, Rental& rental, Event on, const std::function<void(Rental&)>& also,
+                     const std::optional<LedgerEvent>& event) {
+  return change(
+      d, rental,
+      [&](Rental& now) {
+        return step(now, on).map([&] {
+          if (also) also(now);
+        });
+      },
+      event);
 }
 
 Result<void> amend(const Deps& d, Rental& rental, const std::function<void(Rental&)>& how) {

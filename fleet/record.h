@@ -7,10 +7,11 @@
 
 namespace vastgpu {
 
-/// Takes one step; `also` sets what comes with it. `rental` is then what is stored, also when the step was
-/// refused.
+/// Takes one step; `also` sets what comes with it, and `event` is written with it or not at all. `rental` is
+/// then what is stored, also when the step was refused.
 /// @error wrong_state  the step does not apply to where the rental stands now
-Result<void> advance(const Deps& d, Rental& rental, Event on, const std::function<void(Rental&)>& also = {});
+Result<void> advance(const Deps& d, Rental& rental, Event on, const std::function<void(Rental&)>& also = {},
+                     const std::optional<LedgerEvent>& event = std::nullopt);
 
 /// Sets something without a step.
 Result<void> amend(const Deps& d, Rental& rental, const std::function<void(Rental&)>& change);

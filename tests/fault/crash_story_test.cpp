@@ -67,6 +67,7 @@ TEST_CASE("killed at every write: the create's answer is lost, and destroying la
 TEST_CASE("killed at every write: a bad host, and the next machine in its place", "[crash][unlucky]") {
   CrashOptions unlucky = crash_options();
   unlucky.machines = false;
+  unlucky.speed = 300;  // nothing but requests
   unlucky.faults = {"bad-host", "destroy-lag=10"};
   const auto play = [](CrashStory& s) {
     s.phase("rent", [&] { s.rent(json::object(), "booting"); });
@@ -76,5 +77,5 @@ TEST_CASE("killed at every write: a bad host, and the next machine in its place"
     });
     s.check_end();
   };
-  check("bad host", die_everywhere(unlucky, play, kSideBySide), 60);
+  check("bad host", die_everywhere(unlucky, play, kSideBySide), 50);
 }

@@ -234,12 +234,13 @@ json CrashStory::rent(const json& wish, const std::string& wanted, double wait_s
   for (int turn = 0; turn < 60; ++turn) {
     if (quote.empty()) quote = ask("provision", with)["options"][0]["quote_id"];
     json content = try_to("rent", {{"quote_id", quote}, {"wait_seconds", wait_seconds}});
-    if (!content.contains("error") && content["outcome"] == wanted) return content;
+    if (!content.contains("error") && (wanted.empty() || content["outcome"] == wanted)) return content;
     if (!content.contains("error")) continue;
     const std::string why = content["error"];
     // Nothing was rented, and the quote rents nothing more: an assistant asks for another one.
-    const bool used_up =
-        why.find("expired") != std::string::npos || why.find("never confirmed") != std::string::npos;
+    const bool used_up = why.find("expired") != std::string::npos ||
+                         why.find("never confirmed") != std::string::npos ||
+                         why.find("no machine of this quote could be rented") != std::string::npos;
     if (!used_up && why.find("is not settled yet") == std::string::npos) trouble("rent: " + why);
     if (used_up) quote.clear();
     sleep_for(std::chrono::seconds(20));

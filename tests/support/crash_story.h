@@ -26,7 +26,7 @@ struct CrashTrouble : std::runtime_error {
 struct CrashOptions {
   std::string program;   ///< vast-gpu: runs the sandbox
   std::string crashing;  ///< vast-gpu-crashing: dies
-  double speed = 300;
+  double speed = 150;
   std::vector<std::string> faults = {};  ///< as `sandbox --fault`; the rate limit is off anyway
   bool machines = true;
 };
@@ -64,7 +64,8 @@ class CrashStory {
   json try_to(const std::string& tool, const json& arguments);
   /// Again while the outcome is one of these.
   json ask_while(const std::string& tool, const json& arguments, const std::vector<std::string>& meanwhile);
-  /// provision and rent until the outcome is `wanted`; a quote that expired is replaced. Gives the facts.
+  /// provision and rent until the outcome is `wanted` (empty: any); a quote that expired is replaced. Gives
+  /// the facts.
   json rent(const json& wish, const std::string& wanted, double wait_seconds = 600);
 
   struct Said {
