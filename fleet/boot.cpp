@@ -217,7 +217,8 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
             return BootOutcome{
                 State::failed, "it was rented at the full price, not for the bid", false, true, {}};
           // A bid pays for the GPU alone.
-          if (const UsdPerHour most = rental.price + (rental.interruptible && !rental.bid ? it.storage_price : UsdPerHour{});
+          if (const UsdPerHour most =
+                  rental.price + (rental.interruptible && !rental.bid ? it.storage_price : UsdPerHour{});
               it.price.value > most.value * 1.01 + 1e-6)
             return BootOutcome{
                 State::failed,

@@ -118,7 +118,7 @@ Candidate priced(const Offer& offer, const TaskProfile& profile, std::optional<H
   const TrafficGuess traffic{profile.download, profile.upload};
   c.estimate = cost_of(
       offer, Timing{std::min(c.start, c.lease), std::min(c.work.value_or(left), left), c.lease}, traffic);
-  c.worst = cost_of(offer, c.lease + Hours(kGuardGrace), traffic);
+  c.worst = cost_of(offer, c.lease + Hours(kLeaseReserve), traffic);
   c.image = profile.image;
   c.flags = flags_of(c);
   return c;
@@ -166,7 +166,7 @@ Option make_option(std::string title, const Candidate& chosen, const std::vector
     Candidate stand_in = c;  // it would be rented for the lease that was shown, however fast it is
     stand_in.lease = chosen.lease;
     const Usd traffic = c.worst.traffic;
-    stand_in.worst = cost_of(c.offer, chosen.lease + Hours(kGuardGrace), TrafficGuess{{0}, {0}});
+    stand_in.worst = cost_of(c.offer, chosen.lease + Hours(kLeaseReserve), TrafficGuess{{0}, {0}});
     stand_in.worst.traffic = traffic;
     stand_in.worst.total += traffic;
     if (stand_in.worst.total.value > chosen.worst.total.value * kAlternateReach) continue;

@@ -27,7 +27,7 @@ struct Candidate {
   Hours lease{};
   std::string image;               ///< the profile's, or its newer one where the card needs it
   CostBreakdown estimate;          ///< for start and `work` (for the lease when work is unknown)
-  CostBreakdown worst;             ///< over the whole lease and the guard's grace
+  CostBreakdown worst;             ///< over the whole lease and kLeaseReserve
   std::vector<std::string> flags;  ///< in words: "reliability 95.8 %: about 4 % chance of interruption"
 
   /// From create to the result; unknown when the work is.

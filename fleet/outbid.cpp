@@ -120,7 +120,7 @@ class Seeing {
     if (!whole) return fail(std::move(whole).error());
     if (*whole) s.on_demand = (*whole)->price;
     s.lease_left = std::max(Duration{}, rental_.lease_end - now);
-    s.grace = kGuardGrace;
+    s.grace = kLeaseReserve;
 
     auto quote = d_.ledger.quote(rental_.quote_id);
     if (!quote) return fail(std::move(quote).error());

@@ -61,7 +61,7 @@ Agreement agreement_of(const Rental& rental, const std::vector<LedgerEvent>& eve
   }
   const Duration first_lease = rental.lease_end - moved - rental.created;
   const Usd first_worst = rental.worst_case - added;
-  const Usd timed = rental.price * in_hours(first_lease + kGuardGrace);
+  const Usd timed = rental.price * in_hours(first_lease + kLeaseReserve);
   agreement.other = Usd{std::max(0.0, (first_worst - timed).value)};
   return agreement;
 }
@@ -82,7 +82,7 @@ TimePoint affordable_end(const Agreement& agreement, const Rental& rental, TimeP
   if (!(price.value > 0)) return rental.lease_end;
   const Usd rest = rental.worst_case - agreement.other - spent_on(agreement, rental, now);
   const Hours pays_for(std::clamp(rest / Usd{price.value}, -1e5, 1e5));
-  return now + std::chrono::duration_cast<Duration>(pays_for) - kGuardGrace - kRounding;
+  return now + std::chrono::duration_cast<Duration>(pays_for) - kLeaseReserve - kRounding;
 }
 
 Result<PriceVerdict> watch_price(const Deps& d, Rental& rental, const Instance& row, TimePoint old_until,

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/adopt.h"
+#include "fleet/go_on.h"
 #include "fleet/layers.h"
 #include "fleet/see_to.h"
 
@@ -163,6 +164,7 @@ PassReport reap(const Deps& d, const ReapRequest& request, std::stop_token stop)
     see_to(d, terms, todo[i]);
     if (!todo[i].line.cost) todo[i].line.cost = so_far(todo[i].rental, d.clock.now());
   });
+  go_on_elsewhere(d, request, stop, out);
   for (Tended& it : todo) {
     report_keeper(it.line.label, it.line.did);
     out.ours.push_back(std::move(it.line));

@@ -11,7 +11,9 @@
 #include "fleet/idle.h"
 #include "fleet/layers.h"
 #include "fleet/lease.h"
+#include "fleet/lifecycle.h"
 #include "fleet/notice.h"
+#include "fleet/outbid.h"
 #include "fleet/price_watch.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
@@ -53,11 +55,12 @@ class Tending {
       : d_(d), terms_(terms), it_(it), rental_(it.rental), line_(it.line) {}
 
   void run() {
+    const bool over = d_.clock.now() > rental_.lease_end;
+    if (bid_decides(over)) return;
     if (rental_.status == Status::destroying) {
       end_rental(d_, terms_, it_, "its end was asked for before");
       return;
     }
-    const bool over = d_.clock.now() > rental_.lease_end;
     if (auto read = read_records(); !read) return failed(line_, read.error());
     if (!rental_.ready) return booting(over);
     if (auto seen = notice_row(); !seen) return failed(line_, seen.error());
@@ -70,6 +73,24 @@ class Tending {
   std::string until() const { return "lease until " + to_iso8601(rental_.lease_end); }
   void warn(const std::string& words) {
     if (!words.empty()) line_.warnings.push_back(words);
+  }
+
+  /// Of an interruptible rental: what becomes of a lost bid. False where there is nothing of that kind to do.
+  bool bid_decides(bool over) {
+    if (!rental_.interruptible || rental_.adopted || !rental_.ready) return false;
+    if (!it_.row && rental_.status != Status::destroying) return false;
+    auto out = see_to_outbid(d_, rental_, it_.row.value_or(Instance{}), terms_.caller(d_));
+    if (!out) {
+      failed(line_, out.error());
+      return true;
+    }
+    using State = OutbidOutcome::State;
+    if (out->state == State::not_outbid) return false;
+    if (out->state == State::given_up && over && rental_.status == Status::stopped) return false;  // rescued
+    line_.bill = may_bill(rental_.status) ? PassLine::Bill::bills : PassLine::Bill::none;
+    line_.did = out->did;
+    line_.next_step = out->next_step;
+    return true;
   }
 
   Result<void> read_records() {

@@ -141,7 +141,10 @@ Envelope describe(const Deps& d, const Rental& rental, const MachineLook& look,
   }
   const std::string money_line = text(
       money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", money(rental.worst_case),
-      "; ends by itself at ", to_iso8601(rental.lease_end), " (", end_words(rental.at_end, std::nullopt), ")");
+      "; ends by itself at ", to_iso8601(rental.lease_end), " (", end_words(rental.at_end, std::nullopt), ")",
+      reports && !guarded && look.guard_key != GuardKey::unknown
+          ? "; WARNING: UNGUARDED, it will not end by itself: " + to_words(*look.guard_key)
+          : std::string());
   e.outcome = main == nullptr ? "idle" : to_string(main->job.state);
   e.summary = main == nullptr
                   ? text("No experiment ", only ? clean_line(*only, 64) + " " : "", "on instance ",

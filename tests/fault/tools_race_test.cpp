@@ -190,6 +190,11 @@ class Watch {
   std::jthread thread_;
 };
 
+bool alive(int pid) {
+  const auto stat = read_file(text("/proc/", pid, "/stat"), 4096);
+  return stat && stat->find(") Z ") == std::string::npos;
+}
+
 /// Nothing on the marketplace that the ledger does not know, and for each quote at most one that lives.
 void check_contracts(const json& truth, Ledger& ledger) {
   std::map<std::string, int> of_label, alive_of_quote;
@@ -240,10 +245,13 @@ void race(unsigned seed) {
   {
     std::vector<std::jthread> keepers, callers;
     for (int i = 0; i < kKeepers; ++i)
-      keepers.emplace_back([&] {
+      keepers.emplace_back([&] {  // one of them keeps; each leaves when another does, and comes again
         while (!over) {
-          auto pass = Child::start({VASTGPU_BINARY, "-q", "reap"}, stage.environment(), "");
-          if (pass) (void)pass->finish(std::chrono::seconds(60));
+          auto keeper = Child::start({VASTGPU_BINARY, "-q", "keep"}, stage.environment(), "");
+          if (!keeper) continue;
+          while (!over && alive(keeper->pid())) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          (void)keeper->finish(std::chrono::seconds(10));
+          std::this_thread::sleep_for(std::chrono::milliseconds(250));
         }
       });
     for (int i = 0; i < kServers; ++i)

@@ -187,7 +187,7 @@ SCENARIO("without a budget, or where somebody said no, nothing is renewed, and e
 SCENARIO("a price that rises shortens the lease, and the bill stays below what was shown") {
   NEEDS_MACHINES()
   RentalStage stage(VASTGPU_BINARY, {.speed = 100});
-  auto quote = stage.quote({{"lease_hours", 0.75}});
+  auto quote = stage.quote({{"lease_hours", 1.25}});
   REQUIRE(quote);
   const json id = rent_and_run(stage, *quote, kEndless);
   const Rental before = rental_of(stage, id);

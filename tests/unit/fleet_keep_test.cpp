@@ -27,7 +27,7 @@ Rental two_hours() {
   r.ready = kStart + minutes(5);
   r.lease_end = kStart + std::chrono::hours(2);
   r.price = UsdPerHour{1.2};
-  r.worst_case = Usd{2.4 + 0.1 + 0.12};
+  r.worst_case = Usd{2.4 + 0.7 + 0.12};  // the lease, 35 minutes in reserve, traffic
   return r;
 }
 
@@ -122,9 +122,9 @@ TEST_CASE("a dearer price shortens the lease by as much as it costs more, and on
   const TimePoint noticed = rise + minutes(2);
   Agreement a = agreement_of(r, events);
   CHECK(spent_on(a, r, noticed).value == Approx(1.2 + 2.4 / 30));
-  // An hour and the guard's grace are left, and an hour costs twice as much: half of both.
+  // An hour and the reserve are left, and an hour costs twice as much: half of both.
   const TimePoint pays = affordable_end(a, r, noticed);
-  CHECK(near(pays, rise + seconds(65 * 60 / 2) - minutes(5)));
+  CHECK(near(pays, rise + seconds(95 * 60 / 2) - minutes(35)));
   events.push_back(moved("shorten", noticed, r.lease_end, pays, 0));
   r.lease_end = pays;
   a = agreement_of(r, events);
