@@ -7,9 +7,10 @@
 namespace vastgpu {
 
 /// Writes a rental for an orphan, and gives it. Results of it go to `project`; where that is empty, to
-/// <state folder>/adopted/<label>, since its own project is not known. Its lease is unknown: the end of the
-/// contract that the host set, else a day from now, stands for it. Any number of processes may do this at
-/// once: it is written once.
+/// <state folder>/adopted/<label>, since its own project is not known. Its lease is what the create sent
+/// along; where that cannot be read it is unknown, and this moment stands for it. One that was rented from
+/// here is ours again; any other stays `adopted`. Any number of processes may do this at once: it is written
+/// once.
 /// @error as Ledger, and as lock_rental
 Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::filesystem::path& project,
                             const Caller& caller);
@@ -18,7 +19,7 @@ Result<Rental> adopt_orphan(const Deps& d, const Instance& row, const std::files
 /// Any other rental stays as it is.
 Result<void> give_project(const Deps& d, Rental& rental, const std::filesystem::path& project);
 
-/// An adopted rental of which only the label is known.
+/// A rental that was found by its label, whose project nobody knows.
 bool is_homeless(const Deps& d, const Rental& rental);
 
 }  // namespace vastgpu

@@ -19,7 +19,7 @@ constexpr const char* kStaysEvent = "stays_lost";
 /// Work was lost with it, and nobody asked for its end.
 Result<bool> lost_work(const Deps& d, const Rental& r, TimePoint now) {
   if (r.status != Status::destroyed || r.envelope.empty() || !r.ready || r.adopted || !r.ended ||
-      now - *r.ended > kWorthGoingOn)
+      now - *r.ended > kWorthGoingOn || *r.ended >= r.lease_end)  // what ends at its lease was not lost
     return false;
   auto jobs = d.ledger.jobs(r.label);
   if (!jobs) return fail(std::move(jobs).error());

@@ -19,8 +19,8 @@ namespace vastgpu {
 /// took in between, is not waited for.
 inline constexpr auto kGuardGrace = std::chrono::minutes(5);
 
-/// What every worst case pays for beyond the lease: that grace, and half an hour in which the marketplace takes
-/// no order, just when the lease ends.
+/// What every worst case pays for beyond the lease: that grace, and half an hour in which the marketplace
+/// takes no order, just when the lease ends.
 inline constexpr auto kLeaseReserve = kGuardGrace + std::chrono::minutes(30);
 
 inline constexpr const char* kRemoteHome = "/workspace/.vast-gpu";

@@ -183,11 +183,12 @@ Result<Usd> renew_to_of(const Deps& d, const Rental& rental, const LaunchRequest
 }
 
 /// What the live list shows of it, should this ledger be lost.
-std::vector<std::pair<std::string, std::string>> rental_env(const Rental& r) {
+std::vector<std::pair<std::string, std::string>> rental_env(const Rental& r, const std::string& owner) {
   const auto end = std::chrono::floor<std::chrono::seconds>(r.lease_end).time_since_epoch().count();
   return {{"VG_LEASE_END", std::to_string(end)},
           {"VG_WORST_USD", fixed(r.worst_case.value, 4)},
-          {"VG_AT_END", to_string(r.at_end)}};
+          {"VG_AT_END", to_string(r.at_end)},
+          {"VG_OWNER", owner}};
 }
 
 /// Intent, create, contract id. On success the rental is `booting`. An error of effect none left it
@@ -211,7 +212,7 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.disk = rental.disk;
   ask.label = rental.label;
   ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end});
-  ask.env = rental_env(rental);
+  ask.env = rental_env(rental, d.settings.owner);
   if (rental.interruptible) ask.bid = rental.bid.value_or(rental.price);
   auto answer = d.market.rent(ask, std::move(stop));
   if (!answer) {
@@ -287,7 +288,12 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Ca
   LaunchOutcome out;
   std::optional<TimePoint> lease_end;
   if (attempt->rental) {  // a stand-in is approved as the first machine was
-    lease_end = attempt->rental->lease_end;
+    // What an extension bought for a machine that failed does not reach the one in its place.
+    auto begun = d.ledger.rental_by_quote((*first)->id);
+    if (!begun) return fail(std::move(begun).error());
+    const TimePoint from = *begun ? (*begun)->created : attempt->rental->created;
+    lease_end =
+        std::min(attempt->rental->lease_end, from + std::chrono::duration_cast<Duration>((*first)->lease));
     request.envelope = attempt->rental->envelope;
     request.replaces = attempt->rental->replaces;
   }

@@ -21,7 +21,9 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, const LeaseTerm
                         ExtendOutcome& out) {
   if (!d.settings.account) return fail(d.settings.account.error());
   const bool stopped = rental.status == Status::stopped;
-  const TimePoint from = stopped ? std::max(rental.lease_end, d.clock.now()) : rental.lease_end;
+  // Of an adopted one nobody knows how long it was leased: time that is bought counts from now.
+  const TimePoint from =
+      stopped || rental.adopted ? std::max(rental.lease_end, d.clock.now()) : rental.lease_end;
   const TimePoint end = from + std::chrono::duration_cast<Duration>(by);
   auto row = d.market.instance(*rental.instance, {});
   if (!row) return fail(std::move(row).error().during("reading the instance"));
@@ -120,6 +122,11 @@ Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, const Lease
         {.code = Code::wrong_state,
          .what = "instance " + to_string(id) + " is " + to_string(rental.status) + ": its lease cannot move",
          .next_step = "call list to see what is running"});
+  if (rental.adopted && by <= Hours(0))  // its guard knows better than we do
+    return fail(
+        {.code = Code::wrong_state,
+         .what = "the lease of an adopted machine is not known here, so its guard cannot be told again",
+         .next_step = "call extend with the hours it is wanted for, counted from now, or destroy it"});
   if (terms.only_from && rental.lease_end != *terms.only_from)
     return fail({.code = Code::wrong_state,
                  .what = "its lease was moved meanwhile, to " + to_iso8601(rental.lease_end),

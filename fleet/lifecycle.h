@@ -19,6 +19,7 @@ enum class Event {
   destroy_asked,
   seen_gone,   ///< the marketplace no longer lists it
   seen_again,  ///< and then lists it after all
+  came_back,   ///< the same, and nobody had asked for its end
 };
 struct Transition {
   Status from;
@@ -50,6 +51,7 @@ inline constexpr auto kTransitions = [] {
       {stopped, seen_gone, destroyed},
       {destroying, destroy_asked, destroying},  // asking twice is harmless
       {destroying, seen_gone, destroyed},       // only the marketplace's list ends the billing
+      {destroyed, came_back, ready},            // a hiccup of the list: it is watched and guarded as before
       {destroyed, seen_again, destroying},      // contracts have come back: it bills, so it is ended again
   });
 }();

@@ -6,10 +6,10 @@
 #include "core/text.h"
 #include "fleet/boot.h"
 #include "fleet/envelope.h"
-#include "fleet/lease.h"
 #include "fleet/gone.h"
 #include "fleet/guard.h"
 #include "fleet/jobs.h"
+#include "fleet/lease.h"
 #include "fleet/outbid_history.h"
 #include "fleet/pricing.h"
 #include "fleet/reach.h"
@@ -145,7 +145,10 @@ class Seeing {
 
     auto jobs = d_.ledger.jobs(rental_.label);
     if (!jobs) return fail(std::move(jobs).error());
-    s.results_home = rental_.collected.has_value() || jobs->empty();
+    // Work that somebody does there by hand has no job of ours, and nothing says that it is home.
+    s.results_home = rental_.collected && !jobs->empty() && std::ranges::all_of(*jobs, [&](const Job& j) {
+                       return j.started <= *rental_.collected;
+                     });
     if (rental_.envelope.empty()) return s;
     auto envelope = d_.ledger.envelope(rental_.envelope);
     if (!envelope) return fail(std::move(envelope).error());
@@ -164,6 +167,9 @@ class Seeing {
     if (rental_.status == Status::ready)
       if (auto noted = advance(d_, rental_, Event::seen_stopped); !noted)
         return fail(std::move(noted).error());
+    // Nobody looked for a while: it may have run meanwhile, and that is billed. What was not seen paused ran.
+    if (const auto pause = open_pause(events_); pause && d_.clock.now() - pause->seen_until > 2 * kNoteEvery)
+      if (auto noted = note(kResumedEvent, {{"unseen", true}}); !noted) return fail(std::move(noted).error());
     const bool is_new = !open_pause(events_);
     if (is_new) {
       // What it takes to win is asked for first; where that cannot be read, the pause is on record all the
@@ -323,7 +329,7 @@ class Seeing {
     OutbidOutcome out = said(State::moving, "outbid: " + why + "; " + other->words);
     out.replacement = other->rental;
     // Once another machine bills for its work, this one must not come back and bill beside it.
-    if (other->rental && other->rental->instance && !last("stop"))
+    if (other->rental && other->rental->instance && row_.intended_status != "stopped")
       if (auto stopped = leave_queue("its work moves to " + other->rental->label); !stopped)
         return fail(std::move(stopped).error());
     if (other->state != RerentOutcome::State::running) return out;
@@ -358,9 +364,7 @@ class Seeing {
   }
 
   Result<OutbidOutcome> lease_over() {
-    const auto stopped = last("stop");
-    if (!stopped ||
-        *stopped < rental_.lease_end)  // a queued start has no deadline: it would bill beyond the lease
+    if (row_.intended_status != "stopped")  // a queued start has no deadline: it would bill beyond the lease
       if (auto done = leave_queue("lease over while outbid"); !done) return fail(std::move(done).error());
     return said(State::given_up,
                 "outbid, and its lease is over: it no longer waits for its bid; its disk bills",
@@ -377,7 +381,7 @@ class Seeing {
       if (auto noted = note(kGivenUpEvent, {{"why", why}}); !noted) return fail(std::move(noted).error());
     const std::string kept =
         "outbid: " + why + "; " + home + ", its disk is kept until " + to_iso8601(rental_.lease_end);
-    if (last("stop"))  // it left the queue for a move that came to nothing
+    if (row_.intended_status == "stopped")  // it left the queue for a move that came to nothing
       return said(State::given_up, kept + ", and it no longer waits for its bid",
                   "call extend with instance_id " + to_string(*rental_.instance) +
                       " and hours 0.25 to start it again, or destroy");

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/adopt.h"
+#include "fleet/deadline.h"
 #include "fleet/finish.h"
 #include "fleet/gone.h"
 #include "fleet/lifecycle.h"
@@ -16,22 +17,6 @@ namespace {
 using Bill = PassLine::Bill;
 
 constexpr auto kBeforeAgain = std::chrono::seconds(5);  // a destroy that fails is asked again
-
-/// A stop token that also fires at a moment of the clock.
-class Deadline {
- public:
-  Deadline(Clock& clock, TimePoint at, const std::stop_token& outer)
-      : passed_on_(outer, [this] { source_.request_stop(); }),
-        timer_([this, &clock, at](std::stop_token end) {
-          if (clock.sleep_until(at, std::move(end))) source_.request_stop();
-        }) {}
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  std::stop_source source_;
-  std::stop_callback<std::function<void()>> passed_on_;
-  std::jthread timer_;
-};
 
 /// What is gone with a machine whose results did not come home, in words.
 std::string loss_of(const Deps& d, const Rental& rental, const std::string& why) {

@@ -31,6 +31,7 @@ struct PassReport {
   std::vector<PassLine> others;            ///< strangers, and rentals outside the scope: named, never touched
   std::vector<std::string> warnings = {};  ///< about the whole account
   std::string trouble;                     ///< why the whole account is not known; empty when it is
+  bool refused = false;                    ///< because the marketplace does not take our key
 
   /// 0: nothing of ours bills; 1: something does; 2: could not be found out, and then never 0 or 1.
   int exit_code() const;

@@ -66,9 +66,7 @@ UsdPerHour bid_floor(const Offer& bid_offer) {
   return std::max(gpu_price(bid_offer), bid_offer.min_bid.value_or(UsdPerHour{}));
 }
 
-UsdPerHour disk_price(const Offer& offer) {
-  return {std::max(0.0, (offer.price - gpu_price(offer)).value)};
-}
+UsdPerHour disk_price(const Offer& offer) { return {std::max(0.0, (offer.price - gpu_price(offer)).value)}; }
 
 Usd disk_cost_per_day(const Offer& offer, Gigabytes disk) {
   return {offer.storage_usd_per_gb_month * disk.value / 30};

@@ -14,6 +14,8 @@ namespace {
 
 // A list that leaves out a contract older than this hides others, too.
 constexpr auto kMayBeInvisible = std::chrono::seconds(60);
+// Files that are home by then do not travel again.
+constexpr auto kLongestTransfer = std::chrono::minutes(20);
 // At zero credit the marketplace stops everything, and deletes it later.
 constexpr Hours kCreditLasts{1};
 
@@ -154,11 +156,12 @@ PassReport reap(const Deps& d, const ReapRequest& request, std::stop_token stop)
   auto seen = reconcile(d, stop);
   if (!seen) {
     out.trouble = seen.error().what + (seen.error().next_step.empty() ? "" : "; " + seen.error().next_step);
-    if (request.project.empty()) report_keeper("", "could not read the account: " + seen.error().what);
-    return out;
+    out.refused = seen.error().code == Code::unauthenticated;
+    return out;  // and leaves no sign of life: a keeper that can see nothing keeps nothing
   }
   PassTerms terms{request.patience, request.look_every, false, stop};
   auto todo = sort_out(d, request, *seen, stop, out);
+  if (todo.size() > 1) terms.transfer_limit = kLongestTransfer;
   if (!todo.empty()) watch_credit(d, *seen, terms, out);
   side_by_side(todo.size(), [&](std::size_t i) {
     see_to(d, terms, todo[i]);

@@ -15,6 +15,7 @@ namespace {
 // A new contract may be missing from lists for its first seconds.
 constexpr auto kMayBeInvisible = std::chrono::seconds(60);
 // After this long with complete lists and no such label, a create without an answer did not happen.
+constexpr auto kBetweenLists = std::chrono::seconds(4);
 constexpr auto kForAdopting = std::chrono::seconds(10);  // another process may be adopting it just now
 constexpr auto kSettledAfter = std::chrono::minutes(5);
 
@@ -58,7 +59,10 @@ Result<LiveRow> classify(const Deps& d, const Instance& row, TimePoint asked) {
   }
   Result<void> noted;
   if (rental.status == Status::destroyed && (!rental.ended || *rental.ended < asked)) {
-    noted = advance(d, rental, Event::seen_again, [](Rental& now) { now.ended.reset(); });
+    auto asked_for = was_asked_for(d, rental);
+    if (!asked_for) return fail(std::move(asked_for).error());
+    const Event back = rental.ready && !*asked_for ? Event::came_back : Event::seen_again;
+    noted = advance(d, rental, back, [](Rental& now) { now.ended.reset(); });
     live.kind = LiveRow::Kind::returned;
   } else if (row.actual_status == "exited" && rental.status == Status::ready) {
     noted = advance(d, rental, Event::seen_stopped);
@@ -122,7 +126,8 @@ Result<Reconciled> reconcile(const Deps& d, std::stop_token stop) {
   for (Rental& rental : *open) {
     if (seen_labels.contains(rental.label)) continue;
     const auto age = asked - rental.created;
-    const bool certain = rental.instance ? age > kMayBeInvisible : age > kSettledAfter;
+    // The age is that of the intent; the answer to a slow create may be minutes younger.
+    const bool certain = rental.instance && rental.ready ? age > kMayBeInvisible : age > kSettledAfter;
     if (!certain) {
       (rental.instance ? result.unseen : result.unsettled).push_back(rental);
       continue;
@@ -131,7 +136,15 @@ Result<Reconciled> reconcile(const Deps& d, std::stop_token stop) {
       auto row = d.market.instance(*rental.instance, stop);
       if (!row)
         return fail(std::move(row).error().during("looking for instance " + to_string(*rental.instance)));
-      if (*row) {
+      bool there = row->has_value();
+      if (!there) {  // and a second list, since contracts have come back
+        if (!d.clock.sleep_for(kBetweenLists, stop))
+          return fail({.code = Code::cancelled, .what = "stopped while reading the list again"});
+        auto gone = absent(d, *rental.instance, stop);
+        if (!gone) return fail(std::move(gone).error());
+        there = !*gone;
+      }
+      if (there) {
         result.unseen.push_back(rental);
         continue;
       }

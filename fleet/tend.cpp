@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/analyse.h"
+#include "fleet/deadline.h"
 #include "fleet/finish.h"
 #include "fleet/reach.h"
 
@@ -22,7 +23,11 @@ void failed(PassLine& line, const Error& e) {
 
 bool end_rental(const Deps& d, const PassTerms& terms, Tended& it, const std::string& why,
                 bool stop_running) {
-  auto done = finish(d, {*it.rental.instance, false, stop_running}, terms.caller(d));
+  const TimePoint until = terms.transfer_limit ? d.clock.now() + *terms.transfer_limit
+                                               : d.clock.now() + std::chrono::hours(24 * 365);
+  const Deadline deadline(d.clock, until, terms.stop);
+  auto done =
+      finish(d, {*it.rental.instance, false, stop_running}, {deadline.token(), terms.caller(d).until});
   if (!done) {
     failed(it.line, done.error());
     it.line.did = why + ", but " + it.line.did;

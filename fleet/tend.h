@@ -18,6 +18,9 @@ struct PassTerms {
   Duration look_every{};     ///< how old a look into a running machine may be; 0: look now
   bool collect_now = false;  ///< the credit runs out: bring results home while the machines still run
   std::stop_token stop = {};
+  /// How long one transfer may hold the pass up, since others wait for it; the next pass goes on where it
+  /// was.
+  std::optional<Duration> transfer_limit = {};
 
   Caller caller(const Deps& d) const { return {stop, d.clock.now() + patience}; }
 };

@@ -1,6 +1,7 @@
 #include "server/house.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/files.h"
 #include "core/log.h"
@@ -116,6 +117,17 @@ json House::known_accounts() const {
   return json::object();
 }
 
+/// Of this computer and this state folder; a hash, since it travels to the marketplace.
+std::string House::owner() const {
+  std::string computer;
+  if (auto id = read_file("/etc/machine-id", 4096); id) computer = std::string(trim(*id));
+  if (computer.empty()) {
+    char name[256] = {};
+    if (::gethostname(name, sizeof name - 1) == 0) computer = name;
+  }
+  return sha256_hex("vast-gpu owner\n" + computer + "\n" + settings_.state_folder.string()).substr(0, 16);
+}
+
 std::filesystem::path House::accounts_file() const { return settings_.state_folder / "accounts.json"; }
 
 std::filesystem::path House::ledger_file(AccountId account) const {
@@ -204,6 +216,7 @@ Result<Deps> House::open_all(std::stop_token stop) {
   fleet.state_folder = settings_.state_folder;
   fleet.api_url = settings_.api_url;
   fleet.settings_file = settings_file();
+  fleet.owner = owner();
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   report_server();

@@ -71,6 +71,7 @@ class House : public Workplace {
   json known_accounts() const;
   Result<void> open_ledger(AccountId account, bool expected);
   std::filesystem::path accounts_file() const;
+  std::string owner() const;
   void report_server();  // with opening_ held
   Result<Deps> open_all(std::stop_token stop);
   void look_after_keeper();

@@ -22,6 +22,7 @@ namespace {
 constexpr auto kFirstLook = std::chrono::seconds(15);  // the call that started us is renting just now
 constexpr auto kEmptyPause = std::chrono::seconds(30);
 constexpr int kEmptyPasses = 2;
+constexpr int kRefusedPasses = 5;  // a key that was changed, not a hiccup
 constexpr auto kCrashPause = std::chrono::seconds(5);
 constexpr auto kLongestCrashPause = std::chrono::minutes(5);
 constexpr auto kShortestPause = std::chrono::seconds(10);
@@ -249,6 +250,10 @@ int Keeper::run() {
     if (nothing_ >= kEmptyPasses && left()) {
       log_fact("keeper ends: nothing of ours bills");
       return 0;
+    }
+    if (board_->refused.load() >= kRefusedPasses) {  // whoever is started next may have a newer one
+      log_fact("keeper ends: the marketplace does not take its key");
+      return 2;
     }
     if (code != 2)
       unknown_from_.reset();

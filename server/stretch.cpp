@@ -62,12 +62,7 @@ int keep_once(House& house, KeeperBoard& board, std::stop_token stop) {
   const auto open = deps->ledger.rentals(true);
   board.next_look = next_look(open.value_or(std::vector<Rental>{}), now).time_since_epoch().count();
   const int code = report.exit_code();
-  const std::string words = text(report.ours.size(), " of ours, ",
-                                 code == 0   ? "nothing bills"
-                                 : code == 1 ? "something bills"
-                                             : "not everything is known");
-  if (auto noted = deps->ledger.note_layer({"", "keeper", now, words}); !noted)
-    log_fact("cannot note the keeper in the ledger: ", noted.error().what);
+  board.refused = report.refused ? board.refused + 1 : 0;
   return code;
 }
 

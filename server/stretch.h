@@ -14,6 +14,7 @@ namespace vastgpu {
 /// Memory that keeper and stretch share; it outlives the stretch. One stretch at a time writes.
 struct KeeperBoard {
   std::atomic<std::int64_t> next_look{0};  ///< clock time in microseconds since 1970; 0: nothing was said
+  std::atomic<int> refused{0};             ///< passes in a row in which the marketplace did not take our key
   std::array<std::uint64_t, 256> told =
       {};  ///< hashes of the lines of the last pass: said once, not each time
 };

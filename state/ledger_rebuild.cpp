@@ -58,6 +58,9 @@ CarriedOver carry_over_all(const fs::path& damaged, const fs::path& fresh) {
   out.rows += carry_over<Quote>(*from, *to, "quotes");
   out.rentals = carry_over<Rental>(*from, *to, "rentals");
   out.rows += out.rentals;
+  out.rows += carry_over<rows::Extension>(*from, *to, "extensions");
+  out.rows += carry_over<ChargeRecord>(*from, *to, "charges");
+  out.rows += carry_over<MachineBoot>(*from, *to, "machine_boots");
   out.rows += carry_over<SpendingEnvelope>(*from, *to, "envelopes");
   out.rows += carry_over<Job>(*from, *to, "jobs");
   out.rows += carry_over<rows::Receipt>(*from, *to, "receipts");

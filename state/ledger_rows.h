@@ -23,6 +23,18 @@ struct Receipt {
   json receipt;
 };
 
+/// What one extension added to a worst case.
+struct Extension {
+  std::string label;
+  TimePoint at{};
+  Usd added;
+};
+
+template <class V>
+void each_field(some<Extension> auto& e, V&& v) {
+  v("label", e.label), v("at", e.at), v("added", e.added);
+}
+
 template <class V>
 void each_field(some<Quote> auto& q, V&& v) {
   v("id", q.id), v("project", q.project), v("title", q.title), v("offer", q.offer), v("machine", q.machine);
