@@ -14,6 +14,7 @@ namespace {
 
 // A list that leaves out a contract older than this hides others, too.
 constexpr auto kMayBeInvisible = std::chrono::seconds(60);
+constexpr auto kMayBeSlow = std::chrono::minutes(5);
 // Files that are home by then do not travel again.
 constexpr auto kLongestTransfer = std::chrono::minutes(20);
 // At zero credit the marketplace stops everything, and deletes it later.
@@ -77,9 +78,12 @@ std::vector<Tended> sort_out(const Deps& d, const ReapRequest& request, const Re
       todo.push_back({std::move(line), r, std::nullopt});
       continue;
     }
-    const bool young = d.clock.now() - r.created <= kMayBeInvisible;
+    // The answer to a slow create is minutes younger than its intent (fleet/reconcile.cpp).
+    const bool young =
+        d.clock.now() - r.created <= (r.ready ? Duration(kMayBeInvisible) : Duration(kMayBeSlow));
     line.bill = young ? PassLine::Bill::bills : PassLine::Bill::unknown;
-    line.did = young ? "too new to be listed" : "exists when asked for by id, but the list leaves it out";
+    line.did = young ? "too new to be listed for certain"
+                     : "exists when asked for by id, but the list leaves it out";
     line.next_step = "run vast-gpu reap again";
     out.ours.push_back(std::move(line));
   }

@@ -255,6 +255,8 @@ SCENARIO("the whole ledger is lost: machines are found by their label, and their
   NEEDS_MACHINES()
   RentalStage stage(VASTGPU_BINARY, {});
   const json id = rent_and_run(stage, kEndless, "exp01");
+  const auto before = stage.deps().ledger.rental_by_instance({id.get<std::int64_t>()});
+  REQUIRE((before && *before));
   for (const auto& entry : fs::directory_iterator(stage.folder().path() / "state"))
     if (entry.path().filename().string().starts_with("ledger-")) fs::remove(entry.path());
   stage.restart_house();
@@ -263,6 +265,11 @@ SCENARIO("the whole ledger is lost: machines are found by their label, and their
   CHECK(adopted.code == 1);
   CHECK(mentions(adopted.text, "[orphan]"));
   CHECK(mentions(adopted.text, "exp01"));  // its screen session is seen
+  const auto again = stage.deps().ledger.rental_by_instance({id.get<std::int64_t>()});
+  REQUIRE((again && *again));
+  CHECK_FALSE((*again)->adopted);  // rented from here, and its lease was sent along
+  CHECK(std::chrono::abs((*again)->lease_end - (*before)->lease_end) <= std::chrono::seconds(1));
+  CHECK(std::abs((*again)->worst_case.value - (*before)->worst_case.value) < 1e-3);
   CHECK(alive(stage, id));
   const Said ended = said_by(stage, {"panic", "--yes", "--collect-seconds", "3000"});
   INFO(ended.text);
@@ -287,6 +294,10 @@ SCENARIO("a create without an answer is settled by its label, a rental that vani
   CHECK(status_of(stage, id) == Status::booting);
   stage.admin("DELETE", "/api/v0/instances/" + id.dump() + "/");
   stage.house().clock().sleep_for(std::chrono::seconds(90), {});
+  const Said young = said_by(stage, {"reap"});  // the answer to a slow create may be minutes younger
+  CHECK(young.code == 1);
+  CHECK(mentions(young.text, "too new to be listed"));
+  stage.house().clock().sleep_for(std::chrono::minutes(5), {});
   const Said vanished = said_by(stage, {"reap"});
   INFO(vanished.text);
   CHECK(vanished.code == 0);
