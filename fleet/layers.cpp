@@ -49,7 +49,7 @@ void judge_guard(LayerView& view, const Rental& rental, const LayerReport* look)
 
 void judge_keeper(LayerView& view, const Rental& rental, bool wanted, TimePoint now) {
   if (!wanted) {
-    view.detail = "switched off in settings.json";
+    view.detail = "switched off in settings.json, or by VAST_GPU_KEEPER";
     return;
   }
   const TimePoint last = std::max(view.at.value_or(rental.created), rental.created);
@@ -86,7 +86,7 @@ Result<std::vector<LayerView>> layers_of(const Deps& d, const Rental& rental) {
   if (!of_rental) return fail(std::move(of_rental).error());
   auto of_account = d.ledger.layers("");
   if (!of_account) return fail(std::move(of_account).error());
-  const bool wanted = !d.settings.account || d.settings.account->keeper;
+  const bool wanted = !d.settings.keeper_off && (!d.settings.account || d.settings.account->keeper);
   return layer_views(rental, *of_rental, *of_account, wanted, d.clock.now());
 }
 

@@ -217,6 +217,7 @@ Result<Deps> House::open_all(std::stop_token stop) {
   fleet.api_url = settings_.api_url;
   fleet.settings_file = settings_file();
   fleet.owner = owner();
+  fleet.keeper_off = settings_.keeper_off;
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   report_server();
