@@ -77,8 +77,9 @@ TEST_CASE("killed at every write: a dead guard is stood in for, and its machine 
           "[crash][rescue]") {
   rescued(kReap);
 }
+// Minutes long, and the pass is the one above: by hand (docs/reliability.md).
 TEST_CASE("killed at every write: a dead guard is stood in for, and its machine rescued: the keeper",
-          "[crash][keep-rescue]") {
+          "[.][crash][keep-rescue]") {
   rescued(kKeep);
 }
 
@@ -119,5 +120,5 @@ TEST_CASE("killed at every write: the ledger is lost, reap adopts, panic ends", 
     s.phase("panic", [&] { s.pass_until({"panic", "--yes", "--discard-results"}, 0); });
     s.check_end();
   };
-  check("lost ledger", die_everywhere(bare, play, kSideBySide), 24);
+  check("lost ledger", die_everywhere(bare, play, kSideBySide), 16);
 }

@@ -66,9 +66,9 @@ class Caller {
     const json quote = quotes_.any(random_), machine = machines_.any(random_);
     if (quote.is_null() || dice < 3) return provision();
     if (dice < 36) return note_machine(call("rent", {{"quote_id", quote}, {"wait_seconds", 0}}));
-    if (dice < 46) return (void)call("list", json::object());
+    if (dice < 44) return (void)call("list", json::object());
     if (machine.is_null()) return (void)call("list", json::object());
-    if (dice < 66) {
+    if (dice < 55) {
       const json ended =
           call("destroy", {{"instance_id", machine}, {"discard_results", true}, {"wait_seconds", 0}});
       if (ended.is_object()) ++tally_.destroyed;

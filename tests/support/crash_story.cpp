@@ -396,7 +396,8 @@ void CrashStory::check_end() {
       need(parse_json(need(read_file(project_ / "vast-instances.json", 1 << 20), "file"), "file"),
            "the instance file");
   for (const Rental& r : b.rentals) {
-    if (!r.ready || r.adopted) continue;
+    // One that was found again after the ledger was lost belongs to no project that is known.
+    if (!r.ready || r.adopted || r.project != project_.string()) continue;
     const auto entry =
         std::ranges::find_if(file, [&](const json& e) { return e["instance_id"] == r.instance->value; });
     if (entry == file.end()) trouble("the instance file never had " + r.label);
