@@ -290,16 +290,20 @@ void race(unsigned seed) {
 
 }  // namespace
 
-// Twenty seeds, in four parts that run side by side.
-TEST_CASE("eight servers and four keepers on one account: seeds 1 to 5", "[race][race-1]") {
-  for (unsigned seed = 1; seed <= 5; ++seed) race(seed);
+// Twenty seeds. Twelve of them in four parts that run side by side with the test suite; the others take as
+// long again and are run by hand (docs/reliability.md).
+TEST_CASE("eight servers and four keepers on one account: seeds 1 to 3", "[race][race-1]") {
+  for (unsigned seed = 1; seed <= 3; ++seed) race(seed);
 }
-TEST_CASE("eight servers and four keepers on one account: seeds 6 to 10", "[race][race-2]") {
-  for (unsigned seed = 6; seed <= 10; ++seed) race(seed);
+TEST_CASE("eight servers and four keepers on one account: seeds 4 to 6", "[race][race-2]") {
+  for (unsigned seed = 4; seed <= 6; ++seed) race(seed);
 }
-TEST_CASE("eight servers and four keepers on one account: seeds 11 to 15", "[race][race-3]") {
-  for (unsigned seed = 11; seed <= 15; ++seed) race(seed);
+TEST_CASE("eight servers and four keepers on one account: seeds 7 to 9", "[race][race-3]") {
+  for (unsigned seed = 7; seed <= 9; ++seed) race(seed);
 }
-TEST_CASE("eight servers and four keepers on one account: seeds 16 to 20", "[race][race-4]") {
-  for (unsigned seed = 16; seed <= 20; ++seed) race(seed);
+TEST_CASE("eight servers and four keepers on one account: seeds 10 to 12", "[race][race-4]") {
+  for (unsigned seed = 10; seed <= 12; ++seed) race(seed);
+}
+TEST_CASE("eight servers and four keepers on one account: seeds 13 to 20", "[.][race][race-more]") {
+  for (unsigned seed = 13; seed <= 20; ++seed) race(seed);
 }
