@@ -7,6 +7,7 @@
 #include "fleet/adopt.h"
 #include "fleet/gone.h"
 #include "fleet/lifecycle.h"
+#include "fleet/reach.h"
 #include "fleet/record.h"
 
 namespace vastgpu {
@@ -14,9 +15,9 @@ namespace {
 
 // A new contract may be missing from lists for its first seconds.
 constexpr auto kMayBeInvisible = std::chrono::seconds(60);
-// After this long with complete lists and no such label, a create without an answer did not happen.
-constexpr auto kBetweenLists = std::chrono::seconds(4);
+constexpr auto kBetweenLists = std::chrono::seconds(4);  // contracts have been seen to come back
 constexpr auto kForAdopting = std::chrono::seconds(10);  // another process may be adopting it just now
+// After this long with complete lists and no such label, a create without an answer did not happen.
 constexpr auto kSettledAfter = std::chrono::minutes(5);
 
 /// The contract of an intent whose answer was lost, or that was believed refused. False when the call that
@@ -63,6 +64,8 @@ Result<LiveRow> classify(const Deps& d, const Instance& row, TimePoint asked) {
     if (!asked_for) return fail(std::move(asked_for).error());
     const Event back = rental.ready && !*asked_for ? Event::came_back : Event::seen_again;
     noted = advance(d, rental, back, [](Rental& now) { now.ended.reset(); });
+    if (noted && back == Event::came_back)
+      (void)publish(d, rental, "running");  // others read that it was gone
     live.kind = LiveRow::Kind::returned;
   } else if (row.actual_status == "exited" && rental.status == Status::ready) {
     noted = advance(d, rental, Event::seen_stopped);

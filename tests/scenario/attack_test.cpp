@@ -9,18 +9,12 @@
 #include "fleet/reach.h"
 #include "fleet/reconcile.h"
 #include "fleet/record.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
 namespace fs = std::filesystem;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 namespace {
 

@@ -3,14 +3,11 @@
 #include <filesystem>
 
 #include "core/text.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
-
-#define NEEDS_MACHINES() \
-  if (sandbox::machines_unavailable()) return;
 
 namespace {
 

@@ -9,20 +9,14 @@
 #include "core/text.h"
 #include "fleet/layers.h"
 #include "fleet/reap.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
 namespace fs = std::filesystem;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 namespace {
 

@@ -10,19 +10,13 @@
 
 #include "core/files.h"
 #include "core/text.h"
-#include "sandbox/machine.h"
 #include "server/keeper_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/kept_stage.h"
+#include "tests/support/needs_machines.h"
 
 using namespace vastgpu;
 using namespace std::chrono_literals;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 SCENARIO("a rental whose server was killed is collected and destroyed by the keeper alone") {
   NEEDS_MACHINES();

@@ -2,18 +2,12 @@
 // the sandbox bills stays within the worst case that was shown at rent, to the second, and nothing alive is
 // called gone.
 
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
 #include "tests/support/kept_stage.h"
+#include "tests/support/needs_machines.h"
 
 using namespace vastgpu;
 using namespace std::chrono_literals;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 namespace {
 

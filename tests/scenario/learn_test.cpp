@@ -2,17 +2,11 @@
 
 #include "fleet/learn.h"
 #include "core/text.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 namespace {
 

@@ -9,17 +9,11 @@
 #include "fleet/lifecycle.h"
 #include "fleet/outbid_history.h"
 #include "fleet/rerent.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 namespace {
 

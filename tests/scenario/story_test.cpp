@@ -4,18 +4,12 @@
 
 #include "core/files.h"
 #include "core/text.h"
-#include "sandbox/machine.h"
 #include "tests/support/catch.h"
+#include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
 namespace fs = std::filesystem;
-
-#define NEEDS_MACHINES()                                  \
-  if (const auto why = sandbox::machines_unavailable()) { \
-    WARN("skipped: " << *why);                            \
-    return;                                               \
-  }
 
 SCENARIO("a rental from provision to the cost report") {
   NEEDS_MACHINES()

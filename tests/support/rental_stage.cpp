@@ -69,7 +69,8 @@ void RentalStage::restart_house() {
         return at == variables.end() || at->second.empty() ? std::nullopt : std::optional(at->second);
       });
   settings.home = folder_.path() / "home";
-  settings.keeper_off = false;  // none is started from here, since it has no program; that is what alarms are for
+  settings.keeper_off =
+      false;  // none is started from here, since it has no program; that is what alarms are for
   auto house = House::make(settings);
   REQUIRE(house);
   house_ = *std::move(house);
