@@ -374,7 +374,7 @@ class Collect {
 
 }  // namespace
 
-Result<Receipt> collect_files(SshSession& session, const std::vector<CollectSource>& sources,
+Result<Receipt> collect_files(SshLink& link, const std::vector<CollectSource>& sources,
                               const ProgressFn& progress, std::stop_token stop) {
   for (const CollectSource& s : sources)
     if (!s.remote_folder.starts_with('/') || s.remote_folder.find('\0') != std::string::npos ||
@@ -382,7 +382,10 @@ Result<Receipt> collect_files(SshSession& session, const std::vector<CollectSour
       return fail({.code = Code::invalid_argument,
                    .what = "'" + clean_line(s.remote_folder) + "' is not an absolute folder on the machine",
                    .next_step = "name one that starts with /workspace"});
-  return Collect(session, sources, progress, std::move(stop)).run();
+  Patience patience(kIdleLimit, stop);
+  auto session = link.session(patience);
+  if (!session) return fail(std::move(session).error());
+  return Collect(**session, sources, progress, std::move(stop)).run();
 }
 
 }  // namespace vastgpu

@@ -24,24 +24,24 @@ SshConnector::SshConnector(SshOptions options)
     : options_(std::move(options)), resolver_(std::make_unique<Resolver>()) {}
 SshConnector::~SshConnector() = default;
 
-Result<std::unique_ptr<Shell>> SshConnector::open(const Endpoint& at, const SshTarget& target,
-                                                  std::chrono::milliseconds limit, std::stop_token stop) {
-  Patience patience(limit, std::move(stop));
+Result<std::unique_ptr<SshSession>> SshConnector::open(const Endpoint& at,
+                                                       const std::optional<std::string>& pin,
+                                                       Patience& patience) {
   auto socket = connect_tcp(at, *resolver_, patience);
   if (!socket) return fail(std::move(socket).error());
   auto session = SshSession::open(*std::move(socket), patience);
   if (!session) return fail(std::move(session).error());
   // Before the login: a stranger in the middle learns nothing, not even which keys we have.
   const std::string& shown = (*session)->fingerprint();
-  if (target.pinned_host_key && *target.pinned_host_key != shown)
+  if (pin && *pin != shown)
     return fail({.code = Code::corrupt,
-                 .what = text("the host key is ", shown, ", but ", *target.pinned_host_key,
+                 .what = text("the host key is ", shown, ", but ", *pin,
                               " was pinned: this is another machine, or somebody in between"),
                  .next_step = "do not send anything there: destroy the instance and rent another"});
   if (auto entered = log_in(**session, options_.user, places(options_), patience); !entered)
     return fail(std::move(entered).error());
   log_debug("ssh connected host=", at.host, " port=", at.port, " key=", shown);
-  return std::unique_ptr<Shell>(std::make_unique<SshShell>(*std::move(session)));
+  return session;
 }
 
 Result<Connection> SshConnector::connect(const SshTarget& target, std::stop_token stop) {
@@ -52,9 +52,18 @@ Result<Connection> SshConnector::connect(const SshTarget& target, std::stop_toke
     const Endpoint& at = target.candidates[i];
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    auto shell = open(at, target, left / static_cast<std::int64_t>(target.candidates.size() - i), stop);
-    if (shell) return Connection{*std::move(shell), at};
-    Error why = std::move(shell).error().during(text(at.host, ":", at.port));
+    Patience patience(left / static_cast<std::int64_t>(target.candidates.size() - i), stop);
+    auto session = open(at, target.pinned_host_key, patience);
+    if (session) {
+      // Further sessions must lead to the very machine that answered first.
+      const std::string shown = (*session)->fingerprint();
+      SshLink link(HeldSession(*std::move(session)),
+                   [this, at, shown](Patience& wait) -> Result<HeldSession> {
+                     return open(at, shown, wait).map([](auto made) { return HeldSession(std::move(made)); });
+                   });
+      return Connection{std::make_unique<SshShell>(std::move(link), shown), at};
+    }
+    Error why = std::move(session).error().during(text(at.host, ":", at.port));
     if (why.code == Code::cancelled) return fail(std::move(why));
     if (i == 0 || how_telling(why.code) > how_telling(worst.code)) worst = std::move(why);
   }

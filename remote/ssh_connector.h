@@ -1,5 +1,6 @@
 #pragma once
-// The real Connector: SSH by libssh2. Thread-safe; each Connection it makes is for one thread at a time.
+// The real Connector: SSH by libssh2. Thread-safe; each Connection it makes is for one thread at a time and
+// must not outlive it.
 
 #include <filesystem>
 
@@ -7,7 +8,9 @@
 
 namespace vastgpu {
 
+class Patience;
 class Resolver;
+class SshSession;
 
 struct SshOptions {
   std::filesystem::path ssh_folder;                    ///< the user's ~/.ssh
@@ -28,8 +31,8 @@ class SshConnector : public Connector {
   Result<std::string> public_key() override;
 
  private:
-  Result<std::unique_ptr<Shell>> open(const Endpoint& at, const SshTarget& target,
-                                      std::chrono::milliseconds limit, std::stop_token stop);
+  Result<std::unique_ptr<SshSession>> open(const Endpoint& at, const std::optional<std::string>& pin,
+                                           Patience& patience);
   const SshOptions options_;
   const std::unique_ptr<Resolver> resolver_;
 };

@@ -32,7 +32,9 @@ Result<ExecResult> run_command(SshSession& session, const std::string& command, 
 Result<ExecResult> SshShell::exec(const std::string& command, const ExecOptions& options,
                                   std::stop_token stop) {
   Patience patience(options.limit, std::move(stop));
-  return run_command(*session_, command, options.input, options.max_output, patience);
+  auto session = link_.session(patience);
+  if (!session) return fail(std::move(session).error());
+  return run_command(**session, command, options.input, options.max_output, patience);
 }
 
 Result<void> SshShell::put(const std::string& remote_path, const std::string& content, unsigned mode,
@@ -51,7 +53,9 @@ Result<void> SshShell::put(const std::string& remote_path, const std::string& co
            "(umask 077; cat > \"$T\") && [ \"$(wc -c < \"$T\")\" -eq ", content.size(), " ] && chmod ",
            octal(mode), " -- \"$T\" && mv -fT -- \"$T\" \"$F\"");
   Patience patience(kPutLimit, std::move(stop), Patience::Kind::idle);
-  auto done = run_command(*session_, script, content, 4096, patience);
+  auto session = link_.session(patience);
+  if (!session) return fail(std::move(session).error());
+  auto done = run_command(**session, script, content, 4096, patience);
   if (!done) return fail(std::move(done).error().during("writing " + clean_line(remote_path)));
   if (done->exit_code != 0)
     return fail({.code = Code::wrong_state,
@@ -64,13 +68,13 @@ Result<SyncReport> SshShell::sync_up(const std::filesystem::path& local, const s
                                      const SyncRules& rules, const ProgressFn& progress,
                                      std::stop_token stop) {
   const CrashPoints crash("ssh");
-  return send_tree(*session_, local, remote, rules, progress, std::move(stop));
+  return send_tree(link_, local, remote, rules, progress, std::move(stop));
 }
 
 Result<Receipt> SshShell::collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
                                   std::stop_token stop) {
   const CrashPoints crash("ssh");
-  return collect_files(*session_, sources, progress, std::move(stop));
+  return collect_files(link_, sources, progress, std::move(stop));
 }
 
 }  // namespace vastgpu

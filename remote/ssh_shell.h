@@ -1,16 +1,17 @@
 #pragma once
-// A Shell over one SSH session. One thread at a time. exec and put live here; sync_up.h and collect.h have
-// the rest.
+// A Shell over the sessions of one machine. One thread at a time. exec and put live here; sync_up.h and
+// collect.h have the rest.
 
 #include "remote/shell.h"
 #include "remote/ssh_command.h"
-#include "remote/ssh_session.h"
+#include "remote/ssh_link.h"
 
 namespace vastgpu {
 
 class SshShell : public Shell {
  public:
-  explicit SshShell(std::unique_ptr<SshSession> session) : session_(std::move(session)) {}
+  SshShell(SshLink link, std::string fingerprint)
+      : link_(std::move(link)), fingerprint_(std::move(fingerprint)) {}
 
   Result<ExecResult> exec(const std::string& command, const ExecOptions& options,
                           std::stop_token stop) override;
@@ -21,10 +22,11 @@ class SshShell : public Shell {
                    std::stop_token stop) override;
   Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
                           std::stop_token stop) override;
-  std::string host_key_fingerprint() const override { return session_->fingerprint(); }
+  std::string host_key_fingerprint() const override { return fingerprint_; }
 
  private:
-  std::unique_ptr<SshSession> session_;
+  SshLink link_;
+  const std::string fingerprint_;
 };
 
 /// Runs one command to its end. What Shell::exec does, for the other files here.

@@ -190,9 +190,8 @@ Result<void> send_files(SshSession& session, const std::string& remote,
 
 }  // namespace
 
-Result<SyncReport> send_tree(SshSession& session, const std::filesystem::path& local,
-                             const std::string& remote, const SyncRules& rules, const ProgressFn& progress,
-                             std::stop_token stop) {
+Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, const std::string& remote,
+                             const SyncRules& rules, const ProgressFn& progress, std::stop_token stop) {
   if (remote.empty() || remote.find('\0') != std::string::npos)
     return fail({.code = Code::invalid_argument,
                  .what = "no folder on the machine was named",
@@ -204,13 +203,16 @@ Result<SyncReport> send_tree(SshSession& session, const std::filesystem::path& l
   report.left_out = std::move(tree->left_out);
   if (progress) progress(0, text(report.files, " files, ", bytes(tree->bytes)));
 
-  auto manifest = ask_manifest(session, remote, *tree, stop);
+  Patience patience(kIdleLimit, stop);
+  auto session = link.session(patience);
+  if (!session) return fail(std::move(session).error());
+  auto manifest = ask_manifest(**session, remote, *tree, stop);
   if (!manifest) return fail(std::move(manifest).error());
   std::vector<const LocalFile*> missing;
   for (const LocalFile& f : tree->files)
     if (!is_there(*manifest, f)) missing.push_back(&f);
   if (!missing.empty())
-    if (auto sent = send_files(session, remote, missing, manifest->packing, progress, stop, report); !sent)
+    if (auto sent = send_files(**session, remote, missing, manifest->packing, progress, stop, report); !sent)
       return fail(std::move(sent).error());
   if (progress) progress(1, text(report.sent_files, " of ", report.files, " files sent"));
   return report;
