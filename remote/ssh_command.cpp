@@ -9,9 +9,7 @@
 namespace vastgpu {
 namespace {
 
-// Covers bandwidth x round trip of a fast link to the other side of the world (200 Mbit/s at 80 ms plus
-// queues).
-constexpr unsigned kReceiveWindow = 4 * 1024 * 1024;
+constexpr std::size_t kLittle = 128 * 1024;      // most commands never bring more
 constexpr std::size_t kReadAhead = 256 * 1024;   // of stdout, before read() asks for it
 constexpr std::size_t kLongestCommand = 30'000;  // libssh2 sends it in one packet of at most 35,000 bytes
 
@@ -27,38 +25,59 @@ constexpr Signal kSignals[] = {{"HUP", 1},   {"INT", 2},   {"QUIT", 3},  {"ILL",
 }  // namespace
 
 Result<std::unique_ptr<SshCommand>> SshCommand::start(SshSession& session, const std::string& command,
-                                                      Output output, std::size_t keep, Patience& patience) {
-  if (session.broken())
-    return fail(
-        {.code = Code::unavailable, .what = "this connection is broken", .next_step = "connect again"});
+                                                      Output output, std::size_t keep, Patience& patience,
+                                                      std::size_t window) {
   // The login shell may be anything; what we send is written for a POSIX shell.
-  const std::string line = "exec /bin/sh -c " + shell_quote(command);
+  std::string line = "exec /bin/sh -c " + shell_quote(command);
   if (line.size() > kLongestCommand)
     return fail({.code = Code::invalid_argument,
                  .what = text("the command is too long (", bytes(line.size()), ")"),
                  .next_step = "put it into a file and run that"});
-  session.release_lingering();
-  std::unique_ptr<SshCommand> made(new SshCommand(session, output, keep));
-  LIBSSH2_SESSION* s = session.raw();
-  auto opened = session.repeat(
-      [&]() -> long {
-        made->channel_ = ::libssh2_channel_open_ex(s, "session", 7, kReceiveWindow,
-                                                   LIBSSH2_CHANNEL_PACKET_DEFAULT, nullptr, 0);
-        return made->channel_ != nullptr ? 0 : ::libssh2_session_last_errno(s);
-      },
-      SshSession::Wait::until_done, patience);
-  if (!opened) return fail(std::move(opened).error());  // libssh2 goes on with this channel at the next call
-  if (made->channel_ == nullptr) return fail(session.broke("opening a channel"));
-  auto started = session.repeat(
+  auto channel = session.take_channel(patience);
+  if (!channel) return fail(std::move(channel).error());
+  std::unique_ptr<SshCommand> made(new SshCommand(session, std::move(line), output, keep, window));
+  made->channel_ = *channel;
+  auto sent = made->startup(patience);
+  if (sent && output == Output::read)
+    if (auto widened = made->widen(patience); !widened) sent = fail(std::move(widened).error());
+  if (!sent) {
+    Error trouble = std::move(sent).error();
+    trouble.effect = Effect::unknown;
+    return fail(std::move(trouble));
+  }
+  session.open_ahead();
+  return made;
+}
+
+/// Sends the request, or looks for its answer. Goes by itself while other packets come and go.
+Result<bool> SshCommand::startup(Patience& patience) {
+  if (started_) return false;
+  auto answered = session_.repeat(
       [&] {
-        return ::libssh2_channel_process_startup(made->channel_, "exec", 4, line.data(),
-                                                 static_cast<unsigned>(line.size()));
+        return ::libssh2_channel_process_startup(channel_, "exec", 4, line_.data(),
+                                                 static_cast<unsigned>(line_.size()));
+      },
+      SshSession::Wait::only_to_send, patience);
+  if (!answered) return fail(std::move(answered).error());
+  if (!*answered) return false;
+  if (**answered < 0) return fail(session_.broke("starting a command"));
+  started_ = true;
+  return true;
+}
+
+/// libssh2 keeps the window near the size that it was opened with; more is ours to grant.
+Result<void> SshCommand::widen(Patience& patience) {
+  const std::size_t open = ::libssh2_channel_window_read(channel_);
+  if (open > (output_ == Output::kept ? kLittle : window_ / 4 * 3)) return {};
+  auto widened = session_.repeat(
+      [&] {
+        return ::libssh2_channel_receive_window_adjust2(channel_, static_cast<unsigned long>(window_ - open),
+                                                        1, nullptr);
       },
       SshSession::Wait::until_done, patience);
-  if (started && **started == 0) return made;
-  Error trouble = started ? session.broke("starting a command") : std::move(started).error();
-  trouble.effect = Effect::unknown;
-  return fail(std::move(trouble));
+  if (!widened) return fail(std::move(widened).error());
+  if (**widened < 0) return fail(session_.broke("reading"));
+  return {};
 }
 
 SshCommand::~SshCommand() {
@@ -101,6 +120,7 @@ Result<bool> SshCommand::pull(int stream, std::string& into, std::size_t room, P
   if (!got) return fail(std::move(got).error());
   if (!*got || **got == 0) return false;
   if (**got < 0) return fail(session_.broke("reading"));
+  if (auto widened = widen(patience); !widened) return fail(std::move(widened).error());
   const auto size = static_cast<std::size_t>(**got);
   const std::size_t fits = std::min(size, room);
   into.append(buffer.data(), fits);
@@ -129,6 +149,7 @@ Result<void> SshCommand::turn(Patience& patience) {
     return fail(std::move(e));
   };
   if (auto fine = patience.check(); !fine) return unsure(std::move(fine).error());
+  if (auto begun = startup(patience); !begun) return unsure(std::move(begun).error());
   auto moved = push_input(patience);
   if (!moved) return unsure(std::move(moved).error());
   bool held_back = false;

@@ -21,7 +21,9 @@ KeyPlaces places(const SshOptions& o) {
 }  // namespace
 
 SshConnector::SshConnector(SshOptions options)
-    : options_(std::move(options)), resolver_(std::make_unique<Resolver>()) {}
+    : options_(std::move(options)),
+      resolver_(std::make_unique<Resolver>()),
+      pool_(std::make_shared<SessionPool>(options_.pool)) {}
 SshConnector::~SshConnector() = default;
 
 Result<std::unique_ptr<SshSession>> SshConnector::open(const Endpoint& at,
@@ -44,25 +46,41 @@ Result<std::unique_ptr<SshSession>> SshConnector::open(const Endpoint& at,
   return session;
 }
 
+HeldSession SshConnector::hold(const Endpoint& at, std::unique_ptr<SshSession> session) const {
+  return HeldSession(std::move(session), [pool = pool_, at](std::unique_ptr<SshSession> back) {
+    pool->put(at, std::move(back));
+  });
+}
+
+Result<HeldSession> SshConnector::lend(const Endpoint& at, const std::string& fingerprint,
+                                       Patience& patience) {
+  if (auto open_one = pool_->take(at, fingerprint)) return hold(at, std::move(open_one));
+  return open(at, fingerprint, patience).map([&](auto made) { return hold(at, std::move(made)); });
+}
+
+/// Further sessions must lead to the very machine that answered first.
+Connection SshConnector::connection(const Endpoint& at, std::unique_ptr<SshSession> session) {
+  const std::string shown = session->fingerprint();
+  SshLink link(hold(at, std::move(session)),
+               [this, at, shown](Patience& patience) { return lend(at, shown, patience); });
+  return {std::make_unique<SshShell>(std::move(link), shown), at};
+}
+
 Result<Connection> SshConnector::connect(const SshTarget& target, std::stop_token stop) {
   Error worst{
       .code = Code::invalid_argument, .what = "no address to connect to", .next_step = "wait for one"};
   const auto deadline = std::chrono::steady_clock::now() + target.limit;
+  if (target.pinned_host_key)
+    for (const Endpoint& at : target.candidates)
+      if (auto open_one = pool_->take(at, *target.pinned_host_key))
+        return connection(at, std::move(open_one));
   for (std::size_t i = 0; i < target.candidates.size(); ++i) {
     const Endpoint& at = target.candidates[i];
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     Patience patience(left / static_cast<std::int64_t>(target.candidates.size() - i), stop);
     auto session = open(at, target.pinned_host_key, patience);
-    if (session) {
-      // Further sessions must lead to the very machine that answered first.
-      const std::string shown = (*session)->fingerprint();
-      SshLink link(HeldSession(*std::move(session)),
-                   [this, at, shown](Patience& wait) -> Result<HeldSession> {
-                     return open(at, shown, wait).map([](auto made) { return HeldSession(std::move(made)); });
-                   });
-      return Connection{std::make_unique<SshShell>(std::move(link), shown), at};
-    }
+    if (session) return connection(at, *std::move(session));
     Error why = std::move(session).error().during(text(at.host, ":", at.port));
     if (why.code == Code::cancelled) return fail(std::move(why));
     if (i == 0 || how_telling(why.code) > how_telling(worst.code)) worst = std::move(why);

@@ -4,13 +4,14 @@
 
 #include <filesystem>
 
+#include "remote/session_pool.h"
 #include "remote/shell.h"
+#include "remote/ssh_link.h"
 
 namespace vastgpu {
 
 class Patience;
 class Resolver;
-class SshSession;
 
 struct SshOptions {
   std::filesystem::path ssh_folder;                    ///< the user's ~/.ssh
@@ -18,6 +19,7 @@ struct SshOptions {
   std::string agent_socket = {};                       ///< value of SSH_AUTH_SOCK; empty: no agent
   std::optional<std::filesystem::path> key_file = {};  ///< a private key that goes before all others
   std::string user = "root";
+  PoolTimes pool = {};
 };
 
 class SshConnector : public Connector {
@@ -25,16 +27,23 @@ class SshConnector : public Connector {
   explicit SshConnector(SshOptions options);
   ~SshConnector() override;
 
-  /// Candidates share the limit: each gets an equal part of what is left. When none lets us in, the most
-  /// telling failure is given: corrupt, then unauthenticated, then unavailable.
+  /// To a pinned machine an open session is used again, without a round trip. Else candidates share the
+  /// limit: each gets an equal part of what is left. When none lets us in, the most telling failure is given:
+  /// corrupt, then unauthenticated, then unavailable.
   Result<Connection> connect(const SshTarget& target, std::stop_token stop) override;
   Result<std::string> public_key() override;
+  std::size_t idle_sessions() const { return pool_->size(); }
 
  private:
   Result<std::unique_ptr<SshSession>> open(const Endpoint& at, const std::optional<std::string>& pin,
                                            Patience& patience);
+  /// A session of that machine: an open one, else a new one.
+  Result<HeldSession> lend(const Endpoint& at, const std::string& fingerprint, Patience& patience);
+  HeldSession hold(const Endpoint& at, std::unique_ptr<SshSession> session) const;
+  Connection connection(const Endpoint& at, std::unique_ptr<SshSession> session);
   const SshOptions options_;
   const std::unique_ptr<Resolver> resolver_;
+  const std::shared_ptr<SessionPool> pool_;
 };
 
 }  // namespace vastgpu

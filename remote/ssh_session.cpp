@@ -1,5 +1,7 @@
 #include "remote/ssh_session.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,6 +17,9 @@ namespace {
 
 constexpr std::chrono::seconds kKeepAlive{
     15};  // below the half minute after which some routers forget a quiet link
+
+// A channel's receive window when it opens; a command that brings more widens it.
+constexpr unsigned kFirstWindow = 256 * 1024;
 
 /// Once per process, on first use: loading the crypto library is slow enough to be felt at program start.
 bool library_ready() {
@@ -71,7 +76,7 @@ Result<std::unique_ptr<SshSession>> SshSession::open(Fd socket, Patience& patien
   const char* digest = ::libssh2_hostkey_hash(s, LIBSSH2_HOSTKEY_HASH_SHA256);
   if (digest == nullptr) return fail(made->broke("reading the host key"));
   made->fingerprint_ = "SHA256:" + to_base64({digest, 32}, false);
-  ::libssh2_keepalive_config(s, 0, 1);  // when to send is decided in wait_for_news
+  ::libssh2_keepalive_config(s, 1, 1);  // with an answer wanted; when to send is decided in wait_for_news
   return made;
 }
 
@@ -126,8 +131,77 @@ void SshSession::release(LIBSSH2_CHANNEL* channel) {
   broken_ = broken_ || !freed || freed->value_or(0) < 0;
 }
 
-void SshSession::release_lingering() {
+std::size_t SshSession::release_lingering() {
   for (LIBSSH2_CHANNEL* channel : std::exchange(lingering_, {})) release(channel);
+  return lingering_.size();
+}
+
+/// True once the answer is there. libssh2 keeps the state of an opening in the session: it goes on where it
+/// was.
+Result<bool> SshSession::go_on_opening(Wait how, Patience& patience) {
+  auto opened = repeat(
+      [&]() -> long {
+        ahead_channel_ = ::libssh2_channel_open_ex(session_, "session", 7, kFirstWindow,
+                                                   LIBSSH2_CHANNEL_PACKET_DEFAULT, nullptr, 0);
+        return ahead_channel_ != nullptr ? 0 : ::libssh2_session_last_errno(session_);
+      },
+      how, patience);
+  if (!opened) return fail(std::move(opened).error());
+  if (!*opened) return false;
+  if (ahead_channel_ == nullptr && **opened != LIBSSH2_ERROR_CHANNEL_FAILURE)
+    return fail(broke("opening a channel"));
+  ahead_ = ahead_channel_ != nullptr ? Ahead::open : Ahead::none;
+  one_channel_only_ = one_channel_only_ || ahead_ == Ahead::none;
+  return true;
+}
+
+Result<LIBSSH2_CHANNEL*> SshSession::take_channel(Patience& patience) {
+  if (broken_)
+    return fail(
+        {.code = Code::unavailable, .what = "this connection is broken", .next_step = "connect again"});
+  release_lingering();
+  // Twice, since one that was asked for ahead may have been refused only because a command still ran.
+  for (int turn = 0; turn < 2 && ahead_ != Ahead::open; ++turn) {
+    ahead_ = Ahead::asked;
+    if (auto answered = go_on_opening(Wait::until_done, patience); !answered)
+      return fail(std::move(answered).error());
+  }
+  if (ahead_ != Ahead::open) return fail(broke("opening a channel"));
+  ahead_ = Ahead::none;
+  return std::exchange(ahead_channel_, nullptr);
+}
+
+void SshSession::open_ahead() {
+  if (broken_ || one_channel_only_ || ahead_ != Ahead::none) return;
+  ahead_ = Ahead::asked;
+  Patience brief(std::chrono::seconds(3), {});
+  (void)go_on_opening(Wait::only_to_send, brief);  // a broken link is met by whoever needs it
+}
+
+bool SshSession::looks_alive() const {
+  if (broken_) return false;
+  pollfd seen{socket_.get(), POLLIN | POLLRDHUP, 0};
+  return ::poll(&seen, 1, 0) >= 0 && (seen.revents & (POLLRDHUP | POLLERR | POLLHUP | POLLNVAL)) == 0;
+}
+
+SshSession::Traffic SshSession::traffic() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return {info.tcpi_data_segs_out, info.tcpi_bytes_received};
+}
+
+bool SshSession::keep_alive() {
+  if (!looks_alive()) return false;
+  const Traffic before = traffic();
+  if (asked_for_life_ && before.bytes_in == heard_) return false;
+  Patience brief(std::chrono::seconds(3), {});
+  int seconds_to_next = 0;
+  auto sent =
+      repeat([&] { return ::libssh2_keepalive_send(session_, &seconds_to_next); }, Wait::only_to_send, brief);
+  asked_for_life_ = traffic().packets_out > before.packets_out;  // the library asks every two seconds at most
+  heard_ = before.bytes_in;
+  return sent && sent->value_or(0) >= 0;
 }
 
 std::string SshSession::last_words() const {

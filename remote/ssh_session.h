@@ -1,9 +1,10 @@
 #pragma once
-// One SSH connection on a socket that does not block: handshake, host key, and the one place that meets
-// EAGAIN. One thread at a time, commands included: libssh2 does not lock sessions.
+// One SSH connection on a socket that does not block: handshake, host key, channels, and the one place that
+// meets EAGAIN. One thread at a time, commands included: libssh2 does not lock sessions.
 
 #include <libssh2.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,18 +50,40 @@ class SshSession {
   /// Whether a call failed in a way that leaves the connection unusable.
   bool broken() const { return broken_; }
 
+  /// A channel for one command: the one that was opened ahead, else a new one (a round trip).
+  /// @error unavailable, cancelled  effect none: nothing was asked of the machine
+  Result<LIBSSH2_CHANNEL*> take_channel(Patience& patience);
+  /// Asks for the next command's channel and does not wait for the answer. A server that refuses a second
+  /// channel is not asked again.
+  void open_ahead();
+
+  /// Whether the other side still holds the connection, as far as that is known without a round trip.
+  bool looks_alive() const;
+  /// Asks for a sign of life without waiting; false when the last one asked for never came.
+  bool keep_alive();
+
   /// Closes a channel without waiting for the other side, which agrees only when its command ends.
   void release(LIBSSH2_CHANNEL* channel);
-  /// Frees the released channels whose commands have ended since.
-  void release_lingering();
+  /// Frees the released channels whose commands have ended since; how many have not.
+  std::size_t release_lingering();
 
  private:
   explicit SshSession(Fd socket) : socket_(std::move(socket)) {}
+  Result<bool> go_on_opening(Wait how, Patience& patience);
+  struct Traffic {
+    std::uint64_t packets_out = 0, bytes_in = 0;
+  };
+  Traffic traffic() const;
 
   Fd socket_;
   LIBSSH2_SESSION* session_ = nullptr;
   std::string fingerprint_;
   bool broken_ = false;
+  enum class Ahead { none, asked, open } ahead_ = Ahead::none;
+  bool one_channel_only_ = false;  // the server refused a second one
+  LIBSSH2_CHANNEL* ahead_channel_ = nullptr;
+  std::uint64_t heard_ = 0;  // bytes, when a sign of life was last asked for
+  bool asked_for_life_ = false;
   std::vector<LIBSSH2_CHANNEL*> lingering_;  // freed with the session at the latest
 };
 

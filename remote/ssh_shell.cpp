@@ -29,12 +29,22 @@ Result<ExecResult> run_command(SshSession& session, const std::string& command, 
   return ExecResult{*code, std::move((*running)->out), std::move((*running)->err), (*running)->truncated};
 }
 
+/// A session that turns out to be dead before anything was asked of the machine is replaced once; after that
+/// nothing is repeated, since nobody knows what became of it.
+Result<ExecResult> SshShell::run(const std::string& command, std::string_view input, std::size_t max_output,
+                                 Patience& patience) {
+  for (bool again = false;; again = true) {
+    auto session = link_.session(patience);
+    if (!session) return fail(std::move(session).error());
+    auto done = run_command(**session, command, input, max_output, patience);
+    if (done || again || done.error().effect != Effect::none || !(*session)->broken()) return done;
+  }
+}
+
 Result<ExecResult> SshShell::exec(const std::string& command, const ExecOptions& options,
                                   std::stop_token stop) {
   Patience patience(options.limit, std::move(stop));
-  auto session = link_.session(patience);
-  if (!session) return fail(std::move(session).error());
-  return run_command(**session, command, options.input, options.max_output, patience);
+  return run(command, options.input, options.max_output, patience);
 }
 
 Result<void> SshShell::put(const std::string& remote_path, const std::string& content, unsigned mode,
@@ -53,9 +63,7 @@ Result<void> SshShell::put(const std::string& remote_path, const std::string& co
            "(umask 077; cat > \"$T\") && [ \"$(wc -c < \"$T\")\" -eq ", content.size(), " ] && chmod ",
            octal(mode), " -- \"$T\" && mv -fT -- \"$T\" \"$F\"");
   Patience patience(kPutLimit, std::move(stop), Patience::Kind::idle);
-  auto session = link_.session(patience);
-  if (!session) return fail(std::move(session).error());
-  auto done = run_command(**session, script, content, 4096, patience);
+  auto done = run(script, content, 4096, patience);
   if (!done) return fail(std::move(done).error().during("writing " + clean_line(remote_path)));
   if (done->exit_code != 0)
     return fail({.code = Code::wrong_state,

@@ -25,6 +25,8 @@ class SshShell : public Shell {
   std::string host_key_fingerprint() const override { return fingerprint_; }
 
  private:
+  Result<ExecResult> run(const std::string& command, std::string_view input, std::size_t max_output,
+                         Patience& patience);
   SshLink link_;
   const std::string fingerprint_;
 };

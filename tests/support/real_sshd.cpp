@@ -64,7 +64,7 @@ std::string output_of(const std::string& command_line) {
   return ::pclose(pipe) == 0 ? out : "";
 }
 
-RealSshd::RealSshd(const std::filesystem::path& tools) {
+RealSshd::RealSshd(const std::filesystem::path& tools, const std::string& more) {
   if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // privilege separation wants it
   const std::string at = folder_.path().string();
   output_of("ssh-keygen -q -t ed25519 -N '' -f " + at + "/host_key && echo made");
@@ -72,7 +72,7 @@ RealSshd::RealSshd(const std::filesystem::path& tools) {
   for (int attempt = 0; attempt < 5; ++attempt) {  // somebody else may take the port first
     port_ = free_port();
     const auto config = folder_.write(
-        "sshd_config", "ListenAddress 127.0.0.1\nPort " + std::to_string(port_) + "\nHostKey " + at +
+        "sshd_config", more + "ListenAddress 127.0.0.1\nPort " + std::to_string(port_) + "\nHostKey " + at +
                            "/host_key\nAuthorizedKeysFile " + at +
                            "/authorized\nUsePAM no\nStrictModes no\nPidFile none\nUseDNS no\n"
                            "PermitRootLogin prohibit-password\nPasswordAuthentication no\n"

@@ -20,7 +20,8 @@ std::string output_of(const std::string& command_line);
 class RealSshd {
  public:
   /// @param tools  a folder whose programs go before the system's
-  explicit RealSshd(const std::filesystem::path& tools = {});
+  /// @param more   lines for its configuration, before ours: the first one of a word holds
+  explicit RealSshd(const std::filesystem::path& tools = {}, const std::string& more = {});
   ~RealSshd();
   RealSshd(const RealSshd&) = delete;
   RealSshd& operator=(const RealSshd&) = delete;
