@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "fleet/layers.h"
+#include "fleet/reach.h"
 #include "fleet/reap.h"
 #include "tests/support/catch.h"
 #include "tests/support/needs_machines.h"
@@ -423,6 +424,11 @@ SCENARIO("a machine whose SSH stops answering is named with how long, and with n
   const json id = rent_and_run(stage, kEndless);
   const Rental rental = rental_of(stage, id);
   stage.fault({{"name", "ssh-denied"}, {"instance", id}});
+  {
+    auto shell = reach(stage.deps(), rental, {});
+    REQUIRE(shell);
+    CHECK_FALSE((*shell)->exec("kill -9 $PPID", {}, {}));  // the open connection ends as well
+  }
   std::string words;
   pass(stage, words);
   INFO(words);
