@@ -1,9 +1,10 @@
-// A far link between two network namespaces, for measuring: a delay, a rate, a drop-tail queue and random loss
-// in each direction, carried by this program between two TUN devices. Needs root and /dev/net/tun.
+// A far link between two network namespaces, for measuring: a delay, a rate, a drop-tail queue and random
+// loss in each direction, carried by this program between two TUN devices. Needs root and /dev/net/tun.
 //
 //   far_link NAMESPACE_A NAMESPACE_B --delay-ms 40 --mbit 200 --queue-kb 2048 --loss-ppm 0
 //
-// A is 10.87.0.1, B is 10.87.0.2. Prints "ready" and works until its input ends; then the namespaces are gone.
+// A is 10.87.0.1, B is 10.87.0.2. Prints "ready" and works until its input ends; then the namespaces are
+// gone.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -69,7 +70,8 @@ int open_tun(const std::string& space, const std::string& name, const std::strin
 /// chance takes it.
 class Direction {
  public:
-  Direction(int from, int to, const Settings& s, unsigned seed) : from_(from), to_(to), s_(s), chance_(seed) {}
+  Direction(int from, int to, const Settings& s, unsigned seed)
+      : from_(from), to_(to), s_(s), chance_(seed) {}
 
   void take() {
     std::array<char, 2048> packet;

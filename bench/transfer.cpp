@@ -4,14 +4,15 @@
 //   bench_transfer FOLDER HOST PORT SHA256:FINGERPRINT [--open] exec N
 //                                                               up LOCAL REMOTE
 //                                                               down REMOTE LOCAL
-// FOLDER holds our key (made on first use by `bench_transfer FOLDER key`). --open: the session is there already.
+// FOLDER holds our key (made on first use by `bench_transfer FOLDER key`). --open: the session is there
+// already.
 #include <sys/resource.h>
 
+#include <pwd.h>
+#include <unistd.h>
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <pwd.h>
-#include <unistd.h>
 
 #include "core/json.h"
 #include "remote/ssh_connector.h"

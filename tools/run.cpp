@@ -6,6 +6,7 @@
 #include "fleet/record.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
+#include "tools/run_canary.h"
 
 namespace vastgpu {
 namespace {
@@ -15,6 +16,9 @@ struct RunArgs {
   std::string command, experiment;
   std::optional<std::string> gpus;
   std::optional<bool> auto_destroy;
+  bool canary = false;
+  int canary_minutes = 3;
+  double wait_seconds = 45;
 };
 
 Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) {
@@ -22,13 +26,16 @@ Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) 
   if (!deps) return fail(std::move(deps).error());
   auto rental = rental_of(*deps, a.instance_id);
   if (!rental) return fail(std::move(rental).error());
-  const Caller caller = caller_of(call, deps->clock, 45);
+  const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
   const auto lock = lock_rental(*deps, rental->label, caller);
   if (!lock) return fail(lock.error());
   if (auto read = refresh(*deps, *rental); !read)
     return fail(std::move(read).error());  // others worked on it meanwhile
   const ProjectSettings settings = read_project_settings(rental->project);
   const bool auto_destroy = a.auto_destroy.value_or(settings.auto_destroy.value_or(true));
+  if (a.canary)
+    return run_canary(*deps, *rental, {a.command, a.experiment, a.gpus.value_or(""), auto_destroy},
+                      std::chrono::minutes(a.canary_minutes), caller);
   auto job = start_job(*deps, *rental, {a.command, a.experiment, a.gpus.value_or(""), auto_destroy}, caller);
   if (!job) return fail(std::move(job).error());
   std::string warning;
@@ -68,7 +75,16 @@ Tool run_tool(Workplace& workplace) {
           .optional(
               "auto_destroy", &RunArgs::auto_destroy,
               "Whether the machine should be destroyed once the experiment ended and its results are home; "
-              "default from CLAUDE.md, else true");
+              "default from CLAUDE.md, else true")
+          .optional(
+              "canary", &RunArgs::canary,
+              "true: try the command at full batch for a few minutes first, then say what the whole run "
+              "takes and costs here and whether another card would be cheaper or faster from here")
+          .optional("canary_minutes", &RunArgs::canary_minutes, "How long the canary runs (default 3)",
+                    {.minimum = 2, .maximum = 5})
+          .optional("wait_seconds", &RunArgs::wait_seconds,
+                    "How long to wait for the canary's verdict (default 45); calling again goes on",
+                    wait_rules());
   return make_tool(
       {.name = "run",
        .title = "Run an experiment",
