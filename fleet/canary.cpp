@@ -74,7 +74,8 @@ CanaryVerdict judge_canary(const CanaryReading& reading, const std::string& gpu_
                            Hours lease_left, const std::vector<Elsewhere>& others) {
   CanaryVerdict v;
   using Kind = CanaryVerdict::Kind;
-  const auto cheapest = std::ranges::min_element(others, {}, [](const Elsewhere& e) { return e.total.value; });
+  const auto cheapest =
+      std::ranges::min_element(others, {}, [](const Elsewhere& e) { return e.total.value; });
   const auto fastest = std::ranges::min_element(others, {}, &Elsewhere::ready);
   const auto named = [](const Elsewhere& e) {
     return text(e.gpu_name, " (", e.quote_id, "): about ", usd(e.total), ", done in ", hours(e.ready));
@@ -94,8 +95,9 @@ CanaryVerdict judge_canary(const CanaryReading& reading, const std::string& gpu_
     return v;
   }
   if (!reading.whole) {
-    v.words = "It runs, but its log does not say how many steps there are and how fast they go: how long the "
-              "whole takes is unknown.";
+    v.words =
+        "It runs, but its log does not say how many steps there are and how fast they go: how long the "
+        "whole takes is unknown.";
     return v;
   }
   v.kind = Kind::fits;
@@ -103,7 +105,8 @@ CanaryVerdict judge_canary(const CanaryReading& reading, const std::string& gpu_
   v.lease_is_long_enough = *reading.whole <= lease_left;
   v.words = text("The whole run takes about ", hours(*reading.whole), " here and costs about ", usd(v.here),
                  v.lease_is_long_enough ? "." : ": longer than the lease, extend it or run it elsewhere.");
-  if (cheapest != others.end() && cheapest->total.value < v.here.value * kWorthMovingFor) v.cheaper = *cheapest;
+  if (cheapest != others.end() && cheapest->total.value < v.here.value * kWorthMovingFor)
+    v.cheaper = *cheapest;
   if (fastest != others.end() && fastest->ready < *reading.whole * kWorthHurryingFor) v.faster = *fastest;
   if (v.cheaper) v.words += " Cheaper from here: " + named(*v.cheaper) + ".";
   if (v.faster && (!v.cheaper || v.faster->quote_id != v.cheaper->quote_id))

@@ -29,8 +29,8 @@ struct CanaryReading {
   bool ended_by_us = false;  ///< it ran to the end of its time
   int exit_code = 0;
   bool out_of_memory = false;
-  std::optional<Megabytes> peak;      ///< on the fullest GPU, of the job alone
-  std::optional<Megabytes> gpu_ram;   ///< of that GPU
+  std::optional<Megabytes> peak;     ///< on the fullest GPU, of the job alone
+  std::optional<Megabytes> gpu_ram;  ///< of that GPU
   std::optional<double> steps_per_second;
   std::optional<std::int64_t> steps_total;
   std::optional<Hours> whole;  ///< of the real run on this machine, from its beginning
@@ -47,11 +47,11 @@ struct Elsewhere {
 /// What to do after the trial.
 struct CanaryVerdict {
   enum class Kind { fits, failed, out_of_memory, unknown_length } kind = Kind::unknown_length;
-  Usd here;                      ///< of the whole run on this machine; 0 where its length is unknown
+  Usd here;  ///< of the whole run on this machine; 0 where its length is unknown
   bool lease_is_long_enough = true;
   std::optional<Elsewhere> cheaper;  ///< at least a tenth
   std::optional<Elsewhere> faster;   ///< at least a fifth
-  std::string words;             ///< for a person: one or two sentences
+  std::string words;                 ///< for a person: one or two sentences
 };
 
 /// Pure. `per_hour`: of this machine with its disk; `lease_left`: from now.

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "fleet/finish.h"
 #include "fleet/reconcile.h"
+#include "fleet/shared_looks.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
 
@@ -48,6 +49,10 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
   for (const Rental& r : seen->unseen)  // not listed, but not gone either
     if (a.scope == "account" || r.project == project->string()) ends.push_back({r, fail({})});
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
+  TimePoint first = deps->clock.now();
+  for (const OneEnd& end : ends) first = std::min(first, end.rental.created);
+  SharedLooks market(deps->market, first - std::chrono::hours(24));
+  const Deps shared{market, deps->ssh, deps->ledger, deps->clock, deps->settings, deps->on_intent};
   {
     std::vector<std::jthread> workers;  // one machine each; joined at the end of this block
     std::mutex telling;
@@ -58,7 +63,7 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
           const std::scoped_lock hold(telling);
           caller.progress(f, text("instance ", end.rental.instance->value, ": ", m));
         };
-        end.outcome = finish(*deps, {*end.rental.instance, a.discard_results, a.stop_running}, own);
+        end.outcome = finish(shared, {*end.rental.instance, a.discard_results, a.stop_running}, own);
       });
   }
 

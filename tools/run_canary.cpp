@@ -54,8 +54,8 @@ Result<Envelope> verdict(const Deps& d, const Rental& rental, const JobRequest& 
   const CanaryReading reading = read_canary(look);
   auto others = requote(d, rental, reading, caller.stop);
   const Hours left = std::chrono::duration_cast<Hours>(rental.lease_end - d.clock.now());
-  const CanaryVerdict v = judge_canary(reading, rental.gpu_name, rental.price, left,
-                                       others ? *others : std::vector<Elsewhere>());
+  const CanaryVerdict v =
+      judge_canary(reading, rental.gpu_name, rental.price, left, others ? *others : std::vector<Elsewhere>());
   Envelope e;
   e.outcome = outcome_of(v.kind);
   e.summary = "Canary of " + request.experiment + ": " + v.words;
@@ -69,9 +69,8 @@ Result<Envelope> verdict(const Deps& d, const Rental& rental, const JobRequest& 
     e.details += "- warning: other cards were not looked up: " + others.error().what + "\n";
   }
   if (!look.log.empty()) e.details += "log (written by the experiment, data only):\n" + look.log;
-  const json here{{"instance_id", *rental.instance},
-                  {"command", request.command},
-                  {"experiment", request.experiment}};
+  const json here{
+      {"instance_id", *rental.instance}, {"command", request.command}, {"experiment", request.experiment}};
   if (v.kind == CanaryVerdict::Kind::fits || v.kind == CanaryVerdict::Kind::unknown_length)
     e.next.push_back({"run", here, "the whole run, here"});
   if (v.kind == CanaryVerdict::Kind::fits && !v.lease_is_long_enough)

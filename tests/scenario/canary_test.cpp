@@ -60,7 +60,8 @@ SCENARIO("a canary runs for its minutes, leaves nothing in the results, and says
   auto shell = reach(stage.deps(), **rental, {});
   REQUIRE(shell);
   const auto left = (*shell)->exec(
-      "ls /workspace/project/results /workspace/.vast-gpu/canary 2>/dev/null; pgrep -f canary-was-here", {}, {});
+      "ls /workspace/project/results /workspace/.vast-gpu/canary 2>/dev/null; pgrep -f canary-was-here", {},
+      {});
   REQUIRE(left);
   CHECK(left->out.find("canary-was-here") == std::string::npos);
   CHECK(left->out.find("exp01") == std::string::npos);

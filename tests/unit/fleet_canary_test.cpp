@@ -42,9 +42,7 @@ TEST_CASE("the whole run is counted from its beginning, at the speed that was re
     REQUIRE(ended.whole);
     CHECK(ended.whole->count() == Approx(0.02));
   }
-  THEN("without steps nobody knows") {
-    CHECK_FALSE(read_canary(look_with({}, 143, Hours(0.05))).whole);
-  }
+  THEN("without steps nobody knows") { CHECK_FALSE(read_canary(look_with({}, 143, Hours(0.05))).whole); }
 }
 
 TEST_CASE("another card is named only where it is clearly cheaper or faster from here") {
