@@ -213,8 +213,8 @@ Result<void> send_back(const Deps& d, const Rental& lost, const Rental& fresh, S
           shell.sync_up(home, std::string(kRemoteProject) + "/results", *turn, caller.progress, caller.stop);
       if (!sent) return fail(std::move(sent).error().during("sending results back to the machine"));
       files = sent->files;
-      if (!sent->left_out.empty())
-        log_fact("sent-back label=", fresh.label, " left-out=", sent->left_out.size());
+      if (!sent->stayed.named.empty())
+        log_fact("sent-back label=", fresh.label, " left-out=", sent->stayed.named.size());
     }
   }
   return d.ledger.add_event(

@@ -22,6 +22,11 @@ enum class Packing { none, gzip, zstd };
 /// Whether the libarchive we run with does it itself; otherwise it would start a program.
 bool can_pack(Packing packing);
 
+/// One block, packed at the fastest level; as it is for Packing::none.
+Result<std::string> pack_block(Packing packing, std::string_view data);
+/// @error corrupt  not packed like that, or more than `max_bytes` come out of it
+Result<std::string> unpack_block(Packing packing, std::string_view data, std::size_t max_bytes);
+
 struct FileTime {
   std::int64_t seconds = 0;
   long nanoseconds = 0;

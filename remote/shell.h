@@ -34,19 +34,50 @@ struct ExecOptions {
 /// What travels up. Globs match the path relative to the root, or its last part; a trailing "/" means a
 /// folder and all below it ("*/" as include is ignored: folders are always entered). `*` stays within one
 /// part, `**` does not. Exclude wins. An excluded folder is not entered. Everything not included and not
-/// excluded stays at home.
+/// excluded stays at home. Files that may hold secrets (remote/secrets.h) stay at home whatever is said here.
 struct SyncRules {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  bool recursive = true;  ///< false: only what stands directly in the folder
+
+  /// Honours `.gitignore` at every level as git does, and `.vastignore` in the root, of the same form, which
+  /// has the last word: what it wants ("!weights/tiny.pt", "!data/") travels beyond the globs and against
+  /// .gitignore.
+  bool ignore_files = false;
+
+  /// Deletes on the machine what an earlier sync by the same globs put there and what is no longer at home.
+  /// Nothing is deleted while something that belongs there could not be read.
+  bool delete_extra = false;
+
   std::uint64_t max_file = 100'000'000;  ///< bytes; larger files stay at home and are named in the report
   std::uint64_t max_total = 2'000'000'000;
+
+  /// Where the machine keeps the lists of what we sent; outside the folder that is sent. It works without.
+  std::string notes_folder = "/workspace/.vast-gpu/sync";
+};
+
+/// What did not travel. Counts are entries as met: a folder that was not entered is one.
+struct StayedHome {
+  std::size_t by_rules = 0;         ///< not among the globs
+  std::size_t by_ignore_files = 0;  ///< .gitignore, .vastignore
+  std::size_t secrets = 0;
+  bool missed = false;             ///< something belongs there but is too large or cannot be read
+  std::vector<std::string> named;  ///< "x.bin: 120 MB is more than ..." (at most 50)
 };
 
 struct SyncReport {
-  std::size_t files = 0;              ///< that belong there
-  std::size_t sent_files = 0;         ///< that travelled now
-  std::uint64_t sent_bytes = 0;       ///< before compression
-  std::vector<std::string> left_out;  ///< too large, unreadable, odd names (at most 50)
+  std::size_t files = 0;         ///< that belong there
+  std::uint64_t bytes = 0;       ///< of them
+  std::size_t sent_files = 0;    ///< that travelled now
+  std::uint64_t sent_bytes = 0;  ///< before compression
+  std::size_t deleted = 0;
+  StayedHome stayed;
+
+  int round_trips = 0;           ///< commands one after the other, on the session at hand
+  std::size_t lanes = 0;         ///< sessions side by side for large files, at most
+  std::size_t reconnects = 0;    ///< after a link broke
+  std::uint64_t resumed = 0;     ///< bytes of large files that an earlier call had brought there
+  std::uint64_t sent_again = 0;  ///< bytes on their way when a link broke: at most so many travelled twice
 };
 
 /// Where results are and where they go at home.
@@ -99,11 +130,14 @@ class Shell {
   virtual Result<ExecResult> exec(const std::string& command, const ExecOptions& options,
                                   std::stop_token stop) = 0;
 
-  /// Sends what is missing or different (size, time, executable or not) below `local` to `remote` (a folder,
-  /// made if needed). Deletes nothing there. Files appear under their names only after all of them arrived.
-  /// Links to files inside `local` travel as files; links that lead out of it, and to folders, are left out.
+  /// Sends what is missing or different (size, time, mode) below `local` to `remote` (a folder, made if
+  /// needed). A file appears under its name whole or not at all, with its time and mode. Large files travel
+  /// in pieces over several sessions; after a broken link it goes on with new ones, and after a crash of ours
+  /// the next call goes on in the middle of the file. Links to files inside `local` travel as files; links
+  /// that lead out of it, and to folders, are left out. `progress` is called on this thread.
   /// @error invalid_argument  `local` is no folder, or more than rules.max_total: nothing travelled
-  /// @error unavailable       the link broke, or nothing moved for a minute
+  /// @error wrong_state       too little room on the machine, or it cannot store: what landed is whole
+  /// @error unavailable       the link broke and stayed broken, or nothing moved for a minute
   virtual Result<SyncReport> sync_up(const std::filesystem::path& local, const std::string& remote,
                                      const SyncRules& rules, const ProgressFn& progress,
                                      std::stop_token stop) = 0;

@@ -34,14 +34,14 @@ Result<Envelope> setup(Workplace& workplace, const SetupArgs& a, CallContext& ca
              {"files", done->code.files},
              {"sent_files", done->code.sent_files},
              {"sent_bytes", done->code.sent_bytes},
-             {"left_out", done->code.left_out},
+             {"left_out", done->code.stayed.named},
              {"packages", done->packages},
              {"torch", done->torch},
              {"cuda_works", done->cuda_works},
              {"remote_folder", "/workspace/project"}};
   const std::string sent = text(done->code.sent_files, " of ", done->code.files, " files sent (",
                                 bytes(done->code.sent_bytes), ")");
-  for (const std::string& name : done->code.left_out)
+  for (const std::string& name : done->code.stayed.named)
     e.details += "- stayed at home: " + clean_line(name, 200) + "\n";
   switch (done->state) {
     case SetupOutcome::State::installing:

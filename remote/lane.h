@@ -1,0 +1,96 @@
+#pragma once
+// One lane of send_large: a session and the loop on the machine that stores what comes over it. One thread
+// per lane; what lanes share locks itself.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "remote/lanes.h"
+#include "remote/ssh_command.h"
+
+namespace vastgpu {
+
+/// What all lanes of one upload share.
+struct Lanes {
+  using Clock = std::chrono::steady_clock;
+
+  Lanes(const SshLink& to, const LocalTree& of, PiecePlan& what, UploadMeter& told, Packing by,
+        std::string runs)
+      : link(to), tree(of), plan(what), meter(told), packing(by), script(std::move(runs)) {}
+
+  const SshLink& link;
+  const LocalTree& tree;
+  PiecePlan& plan;
+  UploadMeter& meter;
+  Packing packing;
+  std::string script;  ///< lane_script
+  std::stop_source stop = {};
+
+  std::atomic<std::uint64_t> arrived = 0;     ///< bytes of files, acknowledged
+  std::atomic<std::uint64_t> sent_again = 0;  ///< bytes on the wire
+  std::atomic<std::size_t> reconnects = 0;
+  std::atomic<std::size_t> open = 0;  ///< lanes with a session
+  std::atomic<Clock::rep> last_arrival = Clock::now().time_since_epoch().count();
+
+  /// The first failure that ends the upload; stops everybody.
+  void give_up(Error why);
+  std::optional<Error> failure() const;
+  bool idle_for(std::chrono::seconds limit) const;
+
+  void lane_starts();
+  void lane_ended();
+  /// True once no lane runs.
+  bool wait_for_end(std::chrono::milliseconds at_most);
+
+ private:
+  mutable std::mutex lock_;
+  std::condition_variable ended_;
+  std::size_t running_ = 0;
+  std::optional<Error> failure_;
+};
+
+/// Stores pieces into files beside the project, under their key; notes each in a journal once it is whole;
+/// gives a file its name when told so. Answers one line for each order.
+std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing);
+
+class Lane {
+ public:
+  explicit Lane(Lanes& all) : all_(all), buffer_(256 * 1024) {}
+  /// Until everything is done, or nothing can be. `first` is used before any session of its own.
+  void run(SshSession* first);
+
+ private:
+  struct Sent {
+    Piece piece;
+    std::uint64_t on_wire = 0;
+    Lanes::Clock::time_point when;  // all of it was handed to the kernel
+  };
+  Result<void> work(SshSession& session);
+  Result<void> send_piece(const Piece& piece, Sent& sent);
+  Result<void> send_name(const Piece& piece, Sent& sent);
+  Result<void> put(std::string_view data, Sent& sent);
+  Result<void> take_answers(bool wait);
+  void note_arrival(const Sent& sent);
+  void give_all_back();
+  std::uint64_t window() const;
+  std::uint64_t piece_size() const;
+
+  Lanes& all_;
+  std::vector<char> buffer_;
+  SshCommand* machine_ = nullptr;
+  Patience* patience_ = nullptr;
+  std::deque<Sent> in_flight_;
+  std::uint64_t in_flight_bytes_ = 0;
+  double rate_ = 0;            // bytes a second that arrive
+  double round_trip_ = 10;     // seconds from the last byte to the answer, the shortest seen
+  std::uint64_t counted_ = 0;  // arrived since...
+  Lanes::Clock::time_point counted_from_ = Lanes::Clock::now();
+};
+
+}  // namespace vastgpu

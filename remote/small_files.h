@@ -1,0 +1,24 @@
+#pragma once
+// Files that travel in one tar stream, and the notes about them. One thread per link.
+
+#include <vector>
+
+#include "remote/machine_view.h"
+#include "remote/ssh_link.h"
+#include "remote/upload_meter.h"
+
+namespace vastgpu {
+
+struct SmallPlan {
+  std::vector<const LocalFile*> files;  ///< to be sent whole
+  std::vector<const LocalFile*> modes;  ///< there, but with another mode
+  bool delete_extra = false;
+};
+
+/// Sends, sets modes, keeps the notes, deletes. In tars of a size that a cut link does not make endless; each
+/// tar's files get their names when all of it arrived. Files that change while they are read do not.
+/// @error wrong_state  the machine cannot store them
+Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& tree, const SmallPlan& plan,
+                        Packing packing, UploadMeter& meter, const std::stop_token& stop, SyncReport& report);
+
+}  // namespace vastgpu
