@@ -7,6 +7,7 @@ namespace {
 constexpr std::array kStatusWords{"renting",    "booting",   "ready",  "stopped",
                                   "destroying", "destroyed", "refused"};
 constexpr std::array kLeaseEndWords{"stop", "destroy"};
+constexpr std::array kHostKeyWords{"first use", "container log", "contradicted by the container log"};
 constexpr std::array kJobWords{"starting", "running", "finished", "failed", "lost"};
 
 template <class E, std::size_t N>
@@ -22,6 +23,10 @@ std::optional<Status> parse_status(std::string_view word) { return find_word<Sta
 const char* to_string(LeaseEnd e) { return kLeaseEndWords[static_cast<std::size_t>(e)]; }
 std::optional<LeaseEnd> parse_lease_end(std::string_view word) {
   return find_word<LeaseEnd>(kLeaseEndWords, word);
+}
+const char* to_string(HostKeyProof p) { return kHostKeyWords[static_cast<std::size_t>(p)]; }
+std::optional<HostKeyProof> parse_host_key_proof(std::string_view word) {
+  return find_word<HostKeyProof>(kHostKeyWords, word);
 }
 const char* to_string(JobState s) { return kJobWords[static_cast<std::size_t>(s)]; }
 std::optional<JobState> parse_job_state(std::string_view word) {

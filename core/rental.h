@@ -33,6 +33,15 @@ enum class LeaseEnd {
 const char* to_string(LeaseEnd e);
 std::optional<LeaseEnd> parse_lease_end(std::string_view word);
 
+/// How far the machine's SSH host key is known to be its own.
+enum class HostKeyProof {
+  first_use,      ///< it was the first one that we saw there
+  container_log,  ///< the container printed the same one into its log, which came over HTTPS
+  contradicted,   ///< the log names another one: nothing more is sent there
+};
+const char* to_string(HostKeyProof p);
+std::optional<HostKeyProof> parse_host_key_proof(std::string_view word);
+
 /// An offer, a task profile and a lease, priced. Expires; can be used once.
 struct Quote {
   std::string id;       ///< "q-3f9a1c"
@@ -93,6 +102,9 @@ struct Rental {
   std::optional<UsdPerHour> seen_price;  ///< the marketplace's price when last read
   std::optional<TimePoint> idle_since;   ///< nothing ran and nothing moved since then
   std::optional<UsdPerHour> bid;         ///< interruptible: what is bid for the GPUs; `price` adds the disk
+  std::string log_mark;  ///< random; marks the lines about host keys in its container's log. Empty: none
+  HostKeyProof host_key_proof = HostKeyProof::first_use;  ///< what `host_key` rests on
+  std::string host_key_line;  ///< the pinned key itself: "ssh-ed25519 AAAA..."; empty: not known
 };
 
 /// Approved once: rentals that start before `until` may draw from it without asking again.

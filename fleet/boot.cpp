@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/arm.h"
+#include "fleet/host_key.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
@@ -18,6 +19,7 @@ constexpr auto kDirectGrace = std::chrono::seconds(60);  // direct ports appear 
 // New contracts are looked up in vain for seconds. The age of the intent alone says nothing: the create may
 // have left long after it, from a computer that slept or died in between.
 constexpr auto kMayBeUnknown = std::chrono::seconds(30);
+constexpr auto kLogMoment = std::chrono::seconds(5);
 constexpr auto kLoginLimit = std::chrono::milliseconds(8000);
 
 bool has_any(std::string_view hay, std::initializer_list<std::string_view> needles) {
@@ -46,18 +48,50 @@ std::vector<SeenGpu> parse_gpus(const std::string& out) {
   return gpus;
 }
 
+/// The key that the log names, waited for a moment: it comes while we poll, and mostly before SSH answers.
+std::optional<std::string> named_in_log(const Deps& d, const HostKeyLog& log, std::stop_token stop) {
+  const TimePoint until = d.clock.now() + kLogMoment;
+  auto named = log.named();
+  while (!named && d.clock.now() < until && d.clock.sleep_for(std::chrono::milliseconds(500), stop))
+    named = log.named();
+  return named;
+}
+
+/// A key that SSH shows and the log does not name. The log is read once more: an image may have made new keys
+/// after the first ones were printed. nullopt: it names another one now, so try again.
+std::optional<BootOutcome> other_key(const Deps& d, const Rental& rental, const std::string& named,
+                                     const Error& e, std::stop_token stop) {
+  const auto log = d.market.logs(*rental.instance, 20'000, std::move(stop));
+  const auto now = log ? logged_host_key(*log, rental.log_mark) : std::nullopt;
+  if (now && *now != named) return std::nullopt;
+  return BootOutcome{
+      State::failed, e.what + "; the pinned one is what the container printed into its log", true, true, {}};
+}
+
 /// Logs in, looks at the GPU, arms the lease. nullopt: not reachable yet, go on waiting.
 Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, const Instance& row,
                                                  const std::vector<Endpoint>& candidates,
-                                                 const Caller& caller) {
+                                                 const HostKeyLog& log, const Caller& caller) {
+  const auto named = named_in_log(d, log, caller.stop);
+  if (!named) {
+    auto due = log_is_due(d, rental);
+    if (!due) return fail(std::move(due).error());
+    rental.note = "its log does not name its SSH host key yet";
+    if (*due) return std::nullopt;
+  }
   SshTarget target;
   target.candidates = candidates;
-  target.pinned_host_key = rental.host_key;
+  target.pinned_host_key = named ? named : rental.host_key;
   target.limit = kLoginLimit;
   auto connection = d.ssh.connect(target, caller.stop);
   if (!connection) {
     const Error& e = connection.error();
     if (e.code == Code::cancelled) return fail(std::move(connection).error());
+    if (e.code == Code::corrupt && named) {
+      auto other = other_key(d, rental, *named, e, caller.stop);
+      rental.note = e.what;
+      return other;
+    }
     if (e.code == Code::corrupt) return BootOutcome{State::failed, e.what, true, true, {}};
     rental.note = e.what;
     if (e.code == Code::unauthenticated) {  // keys go missing for a while: attach once more and keep trying
@@ -98,9 +132,12 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, 
                        true,
                        {}};
   const TimePoint told = rental.lease_end;
+  const auto key_line = connection->shell->host_public_key(caller.stop);
   auto noted = advance(d, rental, Event::checked, [&](Rental& now) {
     now.ssh = connection->endpoint;
     now.host_key = connection->shell->host_key_fingerprint();
+    now.host_key_proof = named ? HostKeyProof::container_log : HostKeyProof::first_use;
+    now.host_key_line = key_line.value_or("");
     now.ready = d.clock.now();
     now.seen_price = row.price;
     now.note = guarded ? "" : unguarded_note(armed->words);
@@ -172,6 +209,7 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
   const TimePoint began = rental.created;
   const TimePoint limit = began + d.settings.boot_limit;
   std::optional<TimePoint> running_since, unknown_since;
+  std::optional<HostKeyLog> log;
   int starts_sent = 0;
   for (;;) {
     // destroy and extend do not wait for us: what they wrote counts.
@@ -213,6 +251,7 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
           break;
         case BootVerdict::up: {
           if (!running_since) running_since = d.clock.now();
+          if (!log) log.emplace(d, rental);
           if (rental.interruptible && !it.is_bid)
             return BootOutcome{
                 State::failed, "it was rented at the full price, not for the bid", false, true, {}};
@@ -231,7 +270,7 @@ Result<BootOutcome> wait_ready(const Deps& d, Rental& rental, const Caller& call
           if (it.relay && (it.direct || d.clock.now() - *running_since >= kDirectGrace))
             candidates.push_back(*it.relay);
           if (!candidates.empty()) {
-            auto checked = check_machine(d, rental, it, candidates, caller);
+            auto checked = check_machine(d, rental, it, candidates, *log, caller);
             if (!checked) return fail(std::move(checked).error());
             if (*checked) return **checked;
             doing = "running; " + (rental.note.empty() ? std::string("SSH does not answer yet")

@@ -8,18 +8,20 @@
 namespace vastgpu {
 namespace {
 
-// @API@, @END@, @LEFT@, @GRACE@ and @CALL@ are replaced. Kept short: the marketplace takes 4048 bytes for
-// everything, and a comment on the machine would count. What its names mean:
+// @API@, @END@, @LEFT@, @GRACE@, @CALL@ and @MARK@ are replaced. Kept short: the marketplace takes 4048 bytes
+// for everything, and a comment on the machine would count. What its names mean:
 //   E L       the lease it holds: its end by this machine's clock, and its seconds when it was told
 //   left      what is left of those; spent by what passed between two looks, so that no clock gives time back
 //   grace     starts after the end that may still live a while: 2, one less with each, 2 again once the
 //             marketplace took the order; so a container that its host restarts for ever ends all the same
 //   i k c     instance, key and the HTTP status of a call; 000 or nothing: no answer
 //   word      key, badkey (refused), nokey, or wait (not known yet)
+//   3         the container's log. Host keys go there three times, half a minute apart, since an image may
+//   make
+//             new ones while it starts; the last ones count
 // A jump of the clock is a difference under 30 s (it slept that long) or over 300 s: 30 s are taken for it.
 constexpr std::string_view kOnstart = R"(mkdir -p /workspace/project/results /workspace/.vast-gpu
 touch /root/.no_auto_tmux
-for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$k" 2>/dev/null | sed 's/^/vast-gpu host key: /'; done
 cd /workspace/.vast-gpu
 cat >guard.sh <<'GUARD'
 h=/workspace/.vast-gpu
@@ -28,6 +30,7 @@ set -f
 num() { case $1 in ''|*[!0-9]*|0?*) return 1;; esac; [ ${#1} -le $2 ]; }
 of1() { tr '\0' '\n' </proc/1/environ | sed -n "s/^$1=//p"; } 2>/dev/null
 show() { head -c 300 $1; } 2>/dev/null
+hosts() { for t in ed25519 ecdsa rsa; do ssh-keygen -lf /etc/ssh/ssh_host_${t}_key.pub | sed 's/^/vast-gpu host key @MARK@: /'; done >&3; } 2>/dev/null
 keep() { cat >$1.new && mv $1.new $1; }
 ask() {
 a="Bearer $k" j='Content-Type: application/json' u=@API@/api/v0/instances/$i/
@@ -65,6 +68,7 @@ now=$(date +%s)
 num "$now" 11 || now=$was
 d=$((now-was)); [ $d -ge 30 ] && [ $d -le 300 ] || d=30
 was=$now up=$((up+d)) left=$((left-d))
+[ $up -gt 60 ] || hosts
 set -- $(show lease)
 e=$1 l=$2
 num "$e" 11 && [ $((e-now)) -le 100000000 ] || e=
@@ -94,7 +98,7 @@ echo $E $L $left $grace | keep left
 sleep 30
 done
 GUARD
-setsid sh guard.sh >>guard.log 2>&1 </dev/null &
+setsid sh guard.sh 3>&1 >>guard.log 2>&1 </dev/null &
 command -v git >/dev/null && command -v screen >/dev/null && command -v rsync >/dev/null ||
 { apt-get update && apt-get install -y git screen rsync; } >>apt.log 2>&1
 )";
@@ -127,6 +131,7 @@ std::string onstart_script(const GuardOrders& orders) {
   std::string s(kOnstart);
   s = replaced(std::move(s), "@API@", shell_quote(orders.api_url));
   s = replaced(std::move(s), "@CALL@", destroy ? "DELETE '{}'" : R"(PUT '{"state":"stopped"}')");
+  s = replaced(std::move(s), "@MARK@", orders.log_mark);
   s = replaced(std::move(s), "@GRACE@", whole_seconds(kGuardGrace));
   s = replaced(std::move(s), "@LEFT@", whole_seconds(left_of(orders.lease_end - orders.now)));
   return replaced(std::move(s), "@END@", whole_seconds(orders.lease_end.time_since_epoch()));

@@ -35,6 +35,7 @@ struct GuardOrders {
   TimePoint lease_end{};
   TimePoint now{};  ///< when the orders are made
   LeaseEnd at_end = LeaseEnd::stop;
+  std::string log_mark = {};  ///< stands in the log's lines about host keys: fleet/host_key.h
 };
 
 /// The on-start script: folders, host key fingerprints into the log, the guard, then git, screen and rsync.

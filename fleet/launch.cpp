@@ -164,6 +164,7 @@ Rental rental_for(const Deps& d, const Attempt& attempt, const std::optional<Tim
   r.worst_case = q.worst_case;
   r.at_end = d.settings.account->at_lease_end;
   r.created = d.clock.now();
+  r.log_mark = random_hex(8);
   r.lease_end = lease_end.value_or(r.created + std::chrono::duration_cast<Duration>(q.lease));
   return r;
 }
@@ -211,7 +212,8 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.image = rental.image;
   ask.disk = rental.disk;
   ask.label = rental.label;
-  ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end});
+  ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end,
+                                rental.log_mark});
   ask.env = rental_env(rental, d.settings.owner);
   if (rental.interruptible) ask.bid = rental.bid.value_or(rental.price);
   auto answer = d.market.rent(ask, std::move(stop));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "fleet/host_key.h"
 #include "fleet/idle.h"
 #include "fleet/lifecycle.h"
 #include "fleet/notice.h"
@@ -143,6 +144,7 @@ Result<std::vector<std::string>> warnings_of(const Deps& d, const Rental& rental
     if (!noticed) return fail(std::move(noticed).error());
     if (const std::string words = to_words(*noticed, "", now); !words.empty()) warnings.push_back(words);
   }
+  if (const std::string words = host_key_words(rental); !words.empty()) warnings.push_back(words);
   if (rental.status != Status::ready) return warnings;
   if (const std::string idle = idle_words(rental, now); !idle.empty()) warnings.push_back(idle);
   if (rental.seen_price && rental.seen_price->value > rental.price.value * 1.01)

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "fleet/boot.h"
 #include "fleet/guard.h"
+#include "fleet/host_key.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
@@ -65,6 +66,7 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, const LeaseTerm
 }  // namespace
 
 Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller) {
+  if (auto trusted = check_host_key(rental); !trusted) return fail(std::move(trusted).error());
   for (;;) {
     auto row = d.market.instance(*rental.instance, caller.stop);
     if (row && !*row)

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/guard.h"
+#include "fleet/host_key.h"
 
 namespace vastgpu {
 
@@ -21,6 +22,7 @@ Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::s
          .what =
              "SSH to this machine was never verified (it is " + std::string(to_string(rental.status)) + ")",
          .next_step = "call rent again with quote_id " + rental.quote_id + " to go on waiting for it"});
+  if (auto trusted = check_host_key(rental); !trusted) return fail(std::move(trusted).error());
   SshTarget target;
   target.candidates = {*rental.ssh};
   target.pinned_host_key = rental.host_key;

@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "fleet/arm.h"
+#include "fleet/host_key.h"
 
 namespace vastgpu {
 namespace {
@@ -180,6 +181,7 @@ json rental_facts(const Rental& r, TimePoint now) {
           {"usd_per_hour", r.price},
           {"image", r.image},
           {"ssh", r.ssh ? json(to_url(*r.ssh)) : json(nullptr)},
+          {"host_key", host_key_facts(r)},
           {"created_at", to_iso8601(r.created)},
           {"lease_ends_at", to_iso8601(r.lease_end)},
           {"at_lease_end", to_string(r.at_end)},

@@ -9,6 +9,7 @@
 #include "fleet/deadline.h"
 #include "fleet/gone.h"
 #include "fleet/guard.h"
+#include "fleet/host_key.h"
 #include "fleet/idle.h"
 #include "fleet/layers.h"
 #include "fleet/lease.h"
@@ -67,6 +68,9 @@ class Tending {
     if (auto seen = notice_row(); !seen) return failed(line_, seen.error());
     if (rental_.status == Status::stopped) return stopped(over);
     if (money_ends_it()) return;
+    if (auto looked = verify_host_key(d_, rental_, terms_.stop); !looked)
+      return failed(line_, looked.error());
+    warn(host_key_words(rental_));
     running();
   }
 

@@ -156,6 +156,9 @@ class Shell {
 
   /// "SHA256:..." of the host key that this connection was made with.
   virtual std::string host_key_fingerprint() const = 0;
+  /// That key itself, as known_hosts has it: "ssh-ed25519 AAAA...".
+  /// @error unavailable  the link broke and does not come back
+  virtual Result<std::string> host_public_key(std::stop_token stop) = 0;
 };
 
 /// Everything needed to reach one machine.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "remote/ssh_private_key.h"
 #include "remote/ssh_wire.h"
 
 // @source draft-miller-ssh-agent, sections 3.5 (identities) and 3.6 (signing)
@@ -33,16 +34,9 @@ Error senseless() {
           .next_step = "restart ssh-agent or unset SSH_AUTH_SOCK"};
 }
 
-/// The algorithm that a login request names (RFC 4252, section 7), as the agent's flags.
+/// The algorithm that a login request names, as the agent's flags.
 std::uint32_t rsa_flags(std::string_view request) {
-  WireReader r(request);
-  r.string();  // session
-  r.byte();
-  r.string();  // user
-  r.string();  // service
-  r.string();  // "publickey"
-  r.byte();
-  const auto algorithm = r.string().value_or("");
+  const auto algorithm = login_algorithm(request);
   return algorithm == "rsa-sha2-512" ? kRsaSha512 : algorithm == "rsa-sha2-256" ? kRsaSha256 : 0;
 }
 

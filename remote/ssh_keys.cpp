@@ -13,6 +13,7 @@
 #include "core/crash_point.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "remote/ssh_private_key.h"
 #include "remote/ssh_wire.h"
 
 namespace vastgpu {
@@ -152,6 +153,11 @@ Result<KeyFile> read_key_file(const std::filesystem::path& path) {
                  .next_step = "name the private key, not the .pub file"});
   }
   key.text = Secret(*std::move(content));
+  if (!key.encrypted)
+    if (auto open = PrivateKey::read(key.text)) {
+      key.pub = open->pub();
+      key.open = std::make_shared<const PrivateKey>(*std::move(open));
+    }
   if (auto beside = read_file(path.string() + ".pub", kLargestKeyFile); beside) {
     const auto pub = parse_public_key(*beside);
     if (pub && !key.pub) key.pub = pub;
@@ -163,7 +169,7 @@ Result<KeyFile> read_key_file(const std::filesystem::path& path) {
 Result<KeyFile> own_key(const std::filesystem::path& folder) {
   const auto path = folder / "id_ed25519";
   auto have = read_key_file(path);
-  if (have && have->pub) return have;
+  if (have && have->open) return have;
   if (have || have.error().code != Code::not_found)
     return fail(
         {.code = Code::corrupt,
@@ -187,7 +193,7 @@ Result<KeyFile> own_key(const std::filesystem::path& folder) {
   ::unlink(temporary.c_str());
   if (linked != 0 && !lost_race) return fail(trouble);
   have = read_key_file(path);
-  if (have && have->pub && !lost_race) {
+  if (have && have->open && !lost_race) {
     have->pub->comment = fresh->pub.comment;
     // Only for people's eyes; the private key carries its public half.
     if (auto noted = replace_file(path.string() + ".pub", have->pub->line() + "\n"); !noted)

@@ -3,6 +3,7 @@
 // thread.
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -20,12 +21,15 @@ struct PublicKey {
 };
 std::optional<PublicKey> parse_public_key(const std::string& line);
 
+class PrivateKey;
+
 struct KeyFile {
   std::filesystem::path path;  ///< of the private key
   Secret text;
   bool encrypted = false;
+  std::shared_ptr<const PrivateKey> open = {};  ///< what it signs with; empty: encrypted, or not readable
   std::optional<PublicKey>
-      pub;  ///< from the private key's own header, else from PATH.pub; nullopt if neither has it
+      pub;  ///< from the private key itself, else from PATH.pub; nullopt if neither has it
 };
 
 /// @error not_found  no such file

@@ -6,6 +6,8 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "remote/ssh_private_key.h"
+#include "remote/ssh_wire.h"
 
 namespace vastgpu {
 namespace {
@@ -69,7 +71,6 @@ std::string encrypted_note(const KeyFile& key) {
   return "the key " + key.path.string() + " is protected by a passphrase and not in the agent: run ssh-add " +
          shell_quote(key.path.string());
 }
-constexpr const char* kRsaNote = "RSA keys need libssh2 1.11 or newer: use an ed25519 key";
 
 /// Whether we can log in with it, asking nobody.
 bool usable(const Keys& keys, const KeyFile& key, std::string& why_not) {
@@ -77,8 +78,9 @@ bool usable(const Keys& keys, const KeyFile& key, std::string& why_not) {
     why_not = encrypted_note(key);
     return false;
   }
-  if (!can_use_rsa() && key.pub && key.pub->type == "ssh-rsa") {
-    why_not = kRsaNote;
+  if (!key.encrypted && !key.open) {
+    why_not =
+        "the key " + key.path.string() + " cannot be read: it is damaged, or neither ed25519, ECDSA nor RSA";
     return false;
   }
   return true;
@@ -108,7 +110,7 @@ Result<std::optional<PublicKey>> attached(const KeyPlaces& places, const Keys& k
 }
 
 struct Attempt {
-  std::string blob;               ///< may be empty for an old-format file without .pub
+  std::string blob;
   const KeyFile* file = nullptr;  ///< nullptr: the agent signs
 };
 
@@ -126,8 +128,10 @@ std::vector<Attempt> in_order(const KeyPlaces& places, const Keys& keys, std::st
       note = encrypted_note(key);
       return;
     }
-    if (key.pub && key.pub->type == "ssh-rsa" && !can_use_rsa()) note = kRsaNote;  // tried all the same
-    add(blob, &key);
+    if (key.open)
+      add(blob, &key);
+    else
+      usable(keys, key, note);
   };
   if (places.explicit_key && !keys.files.empty()) add_file(keys.files.front());
   if (const auto first = attached(places, keys); first && *first)
@@ -143,16 +147,18 @@ std::vector<Attempt> in_order(const KeyPlaces& places, const Keys& keys, std::st
 
 struct Signing {
   SshAgent* agent;
-  const std::string* blob;
+  const Attempt* attempt;
   Patience* patience;
   std::optional<Error> trouble = {};
 };
 
-int sign_by_agent(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data,
-                  std::size_t data_size, void** abstract) {
+int sign_login(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data,
+               std::size_t data_size, void** abstract) {
   auto* signing = static_cast<Signing*>(*abstract);
-  auto made = signing->agent->sign(*signing->blob, {reinterpret_cast<const char*>(data), data_size},
-                                   *signing->patience);
+  const std::string_view request(reinterpret_cast<const char*>(data), data_size);
+  const Attempt& by = *signing->attempt;
+  auto made = by.file != nullptr ? by.file->open->sign(login_algorithm(request), request)
+                                 : signing->agent->sign(by.blob, request, *signing->patience);
   if (!made) {
     signing->trouble = std::move(made).error();
     return -1;
@@ -164,22 +170,28 @@ int sign_by_agent(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size
   return 0;
 }
 
+/// The public half as libssh2 is to send it. Up to 1.10 it asks for "ssh-rsa" signatures, by SHA-1, which
+/// servers no longer accept; it takes the algorithm's name from the blob, and servers read a key under the
+/// names of its algorithms just as well. From 1.11 on it chooses by what the server announced.
+std::string shown_to_server(const std::string& blob) {
+  if (type_of(blob) != "ssh-rsa" || ::libssh2_version(0x010b00) != nullptr) return blob;
+  std::string named;
+  put_string(named, "rsa-sha2-512");
+  return named + blob.substr(4 + std::string_view("ssh-rsa").size());
+}
+
 /// One key: 0 when let in, otherwise libssh2's complaint.
 Result<long> try_key(SshSession& session, const std::string& user, const Attempt& attempt, Keys& keys,
                      Patience& patience) {
   LIBSSH2_SESSION* s = session.raw();
-  Signing signing{keys.agent ? &*keys.agent : nullptr, &attempt.blob, &patience};
+  Signing signing{keys.agent ? &*keys.agent : nullptr, &attempt, &patience};
   void* abstract = &signing;
+  const std::string blob = shown_to_server(attempt.blob);
   auto answered = session.repeat(
       [&]() -> long {
-        if (attempt.file != nullptr) {
-          const std::string& pem = attempt.file->text.reveal();
-          return ::libssh2_userauth_publickey_frommemory(s, user.c_str(), user.size(), nullptr, 0,
-                                                         pem.c_str(), pem.size(), "");
-        }
         return ::libssh2_userauth_publickey(s, user.c_str(),
-                                            reinterpret_cast<const unsigned char*>(attempt.blob.data()),
-                                            attempt.blob.size(), &sign_by_agent, &abstract);
+                                            reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
+                                            &sign_login, &abstract);
       },
       SshSession::Wait::until_done, patience);
   if (!answered) return fail(std::move(answered).error().during("logging in"));

@@ -3,6 +3,7 @@
 #include "core/crash_point.h"
 #include "core/text.h"
 #include "remote/collect.h"
+#include "remote/ssh_wire.h"
 #include "remote/sync_up.h"
 
 namespace vastgpu {
@@ -45,6 +46,19 @@ Result<ExecResult> SshShell::exec(const std::string& command, const ExecOptions&
                                   std::stop_token stop) {
   Patience patience(options.limit, std::move(stop));
   return run(command, options.input, options.max_output, patience);
+}
+
+Result<std::string> SshShell::host_public_key(std::stop_token stop) {
+  Patience patience(std::chrono::seconds(20), std::move(stop));
+  auto session = link_.session(patience);
+  if (!session) return fail(std::move(session).error());
+  std::size_t size = 0;
+  int kind = 0;
+  const char* blob = ::libssh2_session_hostkey((*session)->raw(), &size, &kind);
+  const auto type = blob == nullptr ? std::nullopt : WireReader({blob, size}).string();
+  if (!type || clean_line(*type, 100) != *type)
+    return fail((*session)->broke("reading the machine's host key"));
+  return std::string(*type) + " " + to_base64({blob, size});
 }
 
 Result<void> SshShell::put(const std::string& remote_path, const std::string& content, unsigned mode,

@@ -23,6 +23,7 @@ class SshShell : public Shell {
   Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
                           std::stop_token stop) override;
   std::string host_key_fingerprint() const override { return fingerprint_; }
+  Result<std::string> host_public_key(std::stop_token stop) override;
 
  private:
   Result<ExecResult> run(const std::string& command, std::string_view input, std::size_t max_output,

@@ -66,6 +66,7 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {"no-container-key", instance, 1, "", "the container is not told its own key"},
     {"bad-container-key", instance, 1, "", "the instance's own key answers 401 auth_error"},
     {"no-curl", instance, 1, "", "the machine has neither curl nor wget"},
+    {"intruder", instance, 1, "", "whoever answers SSH shows another host key than the container's log"},
 
     {"start-refused", action, 0, "0",
      "start answers 200 resources_unavailable; granted after VALUE seconds (0: never)"},
@@ -75,6 +76,8 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
      "VALUE seconds after it vanished, a destroyed instance is back and bills"},
     {"logs-late", action, 0, "3", "the log's address answers 404 VALUE times first"},
     {"logs-never", action, 0, "", "the log's address answers 404 for ever"},
+    {"logs-empty", action, 0, "", "the log holds nothing of what the machine printed"},
+    {"logs-of-another", action, 0, "", "the log names host keys of another machine"},
 
     {"credit-out", account, 1, "0", "the credit becomes VALUE dollars at once; at 0 everything stops"},
     {"team-keys", account, 0, "", "adding an account key answers 400 team_ssh_keys_not_supported"},

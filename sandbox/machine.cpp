@@ -129,7 +129,9 @@ class NamespaceMachine final : public Machine {
     folder_ = real;
     fs::permissions(folder_, fs::perms{0700}, error);
     if (auto built = build_root(root(), spec_); !built) return built;
-    if (auto key = make_host_key(root() / "etc/ssh/host_key"); !key) return key;
+    if (auto key = make_host_key(root() / "etc/ssh/ssh_host_ed25519_key"); !key) return key;
+    if (spec_.intruder)
+      if (auto key = make_host_key(root() / "etc/ssh/intruder_key"); !key) return key;
     return set_authorized_keys(spec_.authorized_keys);
   }
 

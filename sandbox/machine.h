@@ -37,6 +37,7 @@ struct MachineSpec {
   double clock_origin = 0;        ///< unix seconds
   double clock_skew_seconds = 0;  ///< a machine whose clock is wrong
   bool no_curl = false;           ///< curl and wget are not installed
+  bool intruder = false;          ///< who answers SSH shows another host key than the machine's own
 };
 
 /// Why machines cannot be made here, as one sentence; nullopt when they can.
@@ -67,7 +68,7 @@ class Machine {
   /// From the next start on sshd listens there, and the environment says so.
   /// @error wrong_state  it runs
   virtual Result<void> move_ssh(std::uint16_t port) = 0;
-  /// What the container printed so far (onstart output, sshd's host key fingerprints), at most 1 MB.
+  /// What the container printed so far (what onstart prints, sshd), at most 1 MB.
   virtual std::string log() const = 0;
   /// Bytes under /workspace and /root.
   virtual std::uint64_t disk_used() const = 0;

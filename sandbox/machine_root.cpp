@@ -50,8 +50,9 @@ void mount_point(const fs::path& from, const fs::path& at) {
 }  // namespace
 
 std::string sshd_config(const MachineSpec& spec) {
-  return text("Port ", spec.ssh_port, "\nListenAddress ", spec.listen_address,
-              "\nHostKey /etc/ssh/host_key\n"
+  return text("Port ", spec.ssh_port, "\nListenAddress ", spec.listen_address, "\nHostKey /etc/ssh/",
+              spec.intruder ? "intruder_key" : "ssh_host_ed25519_key",
+              "\n"
               "AuthorizedKeysFile /etc/ssh/authorized_keys\n"
               "PermitRootLogin prohibit-password\n"
               "PasswordAuthentication no\n"

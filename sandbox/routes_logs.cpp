@@ -38,11 +38,21 @@ std::string publish(Shop& shop, const Request& request, ResultFile file) {
   return request.base_url + path;
 }
 
+/// The same words about other keys, as a log of a machine that we do not talk to would have them.
+std::string with_other_keys(std::string log) {
+  for (std::size_t at = 0; (at = log.find("SHA256:", at)) != std::string::npos; at += 7)
+    for (std::size_t i = at + 7; i < log.size() && log[i] != ' ' && log[i] != '\n'; ++i)
+      log[i] = log[i] == 'A' ? 'B' : 'A';
+  return log;
+}
+
 Reply request_logs(Shop& shop, const Call& call) {
   const Contract* c = shop.world.find(call.id());
   if (!c) return no_such_instance(call.id());
   const Scope scope{c->id, shop.world.boxes()[c->box].machine_id, ""};
   ResultFile file{.text = log_text(shop, *c, call.input)};
+  if (shop.faults.fire("logs-empty", scope)) file.text.clear();
+  if (shop.faults.fire("logs-of-another", scope)) file.text = with_other_keys(std::move(file.text));
   if (const auto misses = shop.faults.fire("logs-late", scope)) file.misses = std::atoi(misses->c_str());
   file.never = shop.faults.fire("logs-never", scope).has_value();
   return answer_with({{"success", true},

@@ -7,7 +7,6 @@ namespace vastgpu::sandbox::scripts {
 const char* const kInit = R"sh(#!/bin/sh
 trap 'exit 143' TERM
 exec 3<&0 </dev/null
-/usr/bin/ssh-keygen -lf /etc/ssh/host_key.pub | sed 's/^/host key: /; s/ no comment / /'
 if [ -s /etc/onstart ]; then
   ( cd /root && exec 3<&- && exec /bin/sh -c "$(cat /etc/onstart)" ) &
 fi

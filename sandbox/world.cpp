@@ -213,6 +213,7 @@ void World::prepare_machine(Contract& c) {
   spec.clock_origin = origin_;
   if (const auto* v = c.fault("clock-skew")) spec.clock_skew_seconds = std::atof(v->c_str());
   spec.no_curl = c.fault("no-curl") != nullptr;
+  spec.intruder = c.fault("intruder") != nullptr;
   std::vector<std::string> all_keys;
   for (const SshKey& k : c.keys) all_keys.push_back(k.text);
   spec.env = {{"CONTAINER_ID", std::to_string(c.id)},

@@ -56,6 +56,7 @@ void each_field(some<Rental> auto& r, V&& v) {
   v("note", r.note), v("at_end", r.at_end), v("renew_to", r.renew_to), v("envelope", r.envelope);
   v("replaces", r.replaces), v("instance_key", r.instance_key), v("adopted", r.adopted);
   v("seen_price", r.seen_price), v("idle_since", r.idle_since), v("bid", r.bid);
+  v("log_mark", r.log_mark), v("host_key_proof", r.host_key_proof), v("host_key_line", r.host_key_line);
 }
 
 template <class V>
@@ -123,6 +124,7 @@ inline void put(Statement& s, Hours v) { s.bind(v.count()); }
 inline void put(Statement& s, Status v) { s.bind(std::string(to_string(v))); }
 inline void put(Statement& s, JobState v) { s.bind(std::string(to_string(v))); }
 inline void put(Statement& s, LeaseEnd v) { s.bind(std::string(to_string(v))); }
+inline void put(Statement& s, HostKeyProof v) { s.bind(std::string(to_string(v))); }
 inline void put(Statement& s, const Secret& v) { s.bind(v.reveal()); }
 inline void put(Statement& s, const json& v) { s.bind(dump(v)); }
 inline void put(Statement& s, const Endpoint& v) { s.bind(v.host + ":" + std::to_string(v.port)); }
@@ -162,6 +164,10 @@ inline bool get(const Statement& s, int at, JobState& v) {
 }
 inline bool get(const Statement& s, int at, LeaseEnd& v) {
   const auto word = parse_lease_end(s.text(at));
+  return word ? (v = *word, true) : false;
+}
+inline bool get(const Statement& s, int at, HostKeyProof& v) {
+  const auto word = parse_host_key_proof(s.text(at));
   return word ? (v = *word, true) : false;
 }
 inline bool get(const Statement& s, int at, Secret& v) { return v = Secret(s.text(at)), true; }

@@ -206,7 +206,14 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'ev
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch};
+// What a host key rests on. Rentals of before were trusted on first use, and their logs carry no mark.
+constexpr const char* kHostKeys = R"sql(
+ALTER TABLE rentals ADD COLUMN log_mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE rentals ADD COLUMN host_key_proof TEXT NOT NULL DEFAULT 'first use';
+ALTER TABLE rentals ADD COLUMN host_key_line TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys};
 
 Error stranger() {
   return {.code = Code::wrong_state,

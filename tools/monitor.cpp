@@ -6,6 +6,7 @@
 #include "fleet/boot.h"
 #include "fleet/checkpoint_interval.h"
 #include "fleet/guard.h"
+#include "fleet/host_key.h"
 #include "fleet/jobs.h"
 #include "fleet/layers.h"
 #include "fleet/lifecycle.h"
@@ -267,6 +268,8 @@ Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext
   if (!rental) return fail(std::move(rental).error());
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
   if (rental->status != Status::ready) return with_layers(*deps, *rental, describe_not_ready(*deps, *rental));
+  if (auto looked = verify_host_key(*deps, *rental, caller.stop); !looked)
+    return fail(std::move(looked).error());
   auto shell = reach(*deps, *rental, caller.stop);
   if (!shell) {
     // What the marketplace says helps when the machine does not answer.

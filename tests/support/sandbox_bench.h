@@ -29,12 +29,16 @@ class NotedRoom : public Room {
   void move_ssh(std::int64_t, std::uint16_t) override {}
   void remove(std::int64_t) override { calls.push_back("remove"); }
   std::uint16_t relay_port(std::int64_t) const override { return 2222; }
-  std::string log(std::int64_t) const override { return "one\ntwo words\nthree\n"; }
+  std::string log(std::int64_t id) const override {
+    const auto at = logs.find(id);
+    return at == logs.end() ? "one\ntwo words\nthree\n" : at->second;
+  }
   std::uint64_t disk_used(std::int64_t) const override { return disk; }
   std::string trouble(std::int64_t) const override { return why; }
   std::vector<std::int64_t> running() const override { return {}; }
 
   std::map<std::int64_t, MachineSpec> specs;
+  std::map<std::int64_t, std::string> logs;  ///< of those that printed something else
   std::map<std::int64_t, SshMood> mood;
   std::map<std::int64_t, std::vector<std::string>> keys;
   std::vector<std::string> calls;

@@ -107,7 +107,8 @@ TEST_CASE("the on-start script fits the marketplace's limit") {
   const std::string longest = "https://" + std::string(52, 'x');
   for (const LeaseEnd how : {LeaseEnd::stop, LeaseEnd::destroy}) {
     const std::string script =
-        onstart_script({longest, at(99'999'999'999), at(99'999'999'999) - std::chrono::hours(24 * 366), how});
+        onstart_script({longest, at(99'999'999'999), at(99'999'999'999) - std::chrono::hours(24 * 366), how,
+                        "0123456789abcdef"});
     INFO(script.size());
     CHECK(script.size() < 4048);
     CHECK(script.find('@') == std::string::npos);  // no mark was left unreplaced

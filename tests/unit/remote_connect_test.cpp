@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "remote/ssh_private_key.h"
 #include "tests/support/remote_bench.h"
 
 using namespace vastgpu;
@@ -130,16 +131,23 @@ TEST_CASE("the user's own key is preferred where it can be used without asking")
   };
   const auto target = SshTarget{.candidates = {shared_sshd().endpoint()}, .pinned_host_key = {}};
 
-  // The old PEM format for one of them; besides, libssh2 1.10 leaks a number of each ECDSA key in the new
-  // format.
-  for (const std::string kind : {"ed25519", "ecdsa -m PEM"}) {
+  // Every format in which ssh-keygen writes them: OpenSSH's own, SEC 1 or PKCS#1, PKCS#8.
+  for (const std::string kind :
+       {"ed25519", "ecdsa", "ecdsa -b 384", "ecdsa -b 521", "ecdsa -m PEM", "ecdsa -b 384 -m PKCS8",
+        "rsa -b 2048", "rsa -b 3072 -m PEM", "rsa -b 2048 -m PKCS8"}) {
     DYNAMIC_SECTION("an open " << kind << " key is attached as it is, and logs in") {
-      const std::string line = make(kind, "", "id_" + kind.substr(0, kind.find(' ')));
+      const std::string file = "id_" + kind.substr(0, kind.find(' '));
+      const std::string line = make(kind, "", file);
       CHECK(connector().public_key() == std::string(trim(line)));
       shared_sshd().authorize(line);
       const auto made = connector().connect(target, {});
       if (!made) FAIL(made.error().what);
       CHECK(made->shell->exec("true", {}, {})->exit_code == 0);
+      // The public half is worked out from the private one where it does not lie beside it.
+      const auto alone = home.write("alone", *read_file(ssh / file, 1 << 16));
+      const auto key = read_key_file(alone);
+      REQUIRE((key && key->pub && key->open));
+      CHECK(line.starts_with(key->pub->line()));
     }
   }
   SECTION("one with a passphrase is not, and the refusal says why") {
@@ -150,34 +158,33 @@ TEST_CASE("the user's own key is preferred where it can be used without asking")
     CHECK(made.error().code == Code::unauthenticated);
     CHECK(made.error().what.find("ssh-add") != std::string::npos);
   }
-  SECTION("in the agent it is, and the agent signs") {
-    const std::string line = make("ed25519", "secret", "id_ed25519");
-    const std::string socket = (home.path() / "agent").string();
-    home.write("ask.sh", "#!/bin/sh\necho secret\n");
-    ::chmod((home.path() / "ask.sh").c_str(), 0755);
-    const std::string started = output_of("ssh-agent -s -a " + socket);
-    const auto pid_at = started.find("SSH_AGENT_PID=");
-    REQUIRE(pid_at != std::string::npos);
-    output_of("SSH_AUTH_SOCK=" + socket + " SSH_ASKPASS=" + (home.path() / "ask.sh").string() +
-              " SSH_ASKPASS_REQUIRE=force ssh-add -q " + (ssh / "id_ed25519").string() +
-              " </dev/null && echo ok");
-    CHECK(connector(socket).public_key() == std::string(trim(line)));
-    shared_sshd().authorize(line);
-    const auto made = connector(socket).connect(target, {});
-    ::kill(std::stoi(started.substr(pid_at + 14)), SIGTERM);
-    if (!made) FAIL(made.error().what);
-    CHECK(made->shell->exec("true", {}, {})->exit_code == 0);
-  }
-  SECTION("an RSA key works where the library can, and otherwise ours is attached instead") {
-    const std::string line = make("rsa -b 2048", "", "id_rsa");
-    shared_sshd().authorize(line);
-    const auto made = connector().connect(target, {});
-    if (made) {
-      CHECK(connector().public_key() == std::string(trim(line)));
-    } else {
-      CHECK(made.error().code == Code::unauthenticated);
-      CHECK(made.error().what.find("libssh2 1.11") != std::string::npos);
-      CHECK(connector().public_key()->starts_with("ssh-ed25519"));
+  for (const std::string kind : {"ed25519", "rsa", "rsa -m PEM"})
+    DYNAMIC_SECTION("in the agent it is, and the agent signs: " << kind) {
+      const std::string file = "id_" + kind.substr(0, kind.find(' '));
+      const std::string line = make(kind, "secret", file);
+      const std::string socket = (home.path() / "agent").string();
+      home.write("ask.sh", "#!/bin/sh\necho secret\n");
+      ::chmod((home.path() / "ask.sh").c_str(), 0755);
+      const std::string started = output_of("ssh-agent -s -a " + socket);
+      const auto pid_at = started.find("SSH_AGENT_PID=");
+      REQUIRE(pid_at != std::string::npos);
+      output_of("SSH_AUTH_SOCK=" + socket + " SSH_ASKPASS=" + (home.path() / "ask.sh").string() +
+                " SSH_ASKPASS_REQUIRE=force ssh-add -q " + (ssh / file).string() + " </dev/null && echo ok");
+      CHECK(connector(socket).public_key() == std::string(trim(line)));
+      shared_sshd().authorize(line);
+      const auto made = connector(socket).connect(target, {});
+      ::kill(std::stoi(started.substr(pid_at + 14)), SIGTERM);
+      if (!made) FAIL(made.error().what);
+      CHECK(made->shell->exec("true", {}, {})->exit_code == 0);
     }
+  SECTION("a damaged one is not, and the refusal says so") {
+    make("rsa", "", "id_rsa");
+    const std::string whole = *read_file(ssh / "id_rsa", 1 << 16);
+    home.write("ssh/id_rsa", whole.substr(0, 400) + whole.substr(404));
+    CHECK(connector().public_key()->starts_with("ssh-ed25519"));
+    const auto made = connector().connect(target, {});
+    REQUIRE_FALSE(made);
+    CHECK(made.error().code == Code::unauthenticated);
+    CHECK(made.error().what.find("id_rsa") != std::string::npos);
   }
 }

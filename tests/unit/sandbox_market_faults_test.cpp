@@ -14,6 +14,19 @@ std::string word(const json& row, const char* name) {
 }
 Answered create(Bench& b) { return b.put(Bench::ask_path(b.good_offer()), Bench::order()); }
 
+const std::string kHostKeyLine = "vast-gpu host key 12: 256 SHA256:BCD no comment (ED25519)";
+
+/// The log of a fresh machine that printed such a line.
+std::string log_of(Bench& b) {
+  const auto id = b.rent_and_boot();
+  b.room.logs[id] = kHostKeyLine + "\n";
+  const auto url = word(
+      b.put("/api/v0/instances/request_logs/" + std::to_string(id) + "/", json::object()).body, "result_url");
+  b.pass(5);
+  const auto answer = b.get(url.substr(url.find("/instance_logs")));
+  return answer.status == 200 ? answer.text : "no log";
+}
+
 struct Script {
   std::string fault;
   std::function<bool(Bench&)> shows;  ///< the fault is on already
@@ -218,6 +231,7 @@ const std::vector<Script>& scripts() {
          return b.ask("GET", Bench::path_of(id), nullptr, key).status == 401;
        }},
       {"no-curl", [](Bench& b) { return b.room.specs.at(b.rent()).no_curl; }},
+      {"intruder", [](Bench& b) { return b.room.specs.at(b.rent()).intruder; }},
       {"start-refused=50",
        [](Bench& b) {
          const auto id = b.rent_and_boot();
@@ -265,6 +279,12 @@ const std::vector<Script>& scripts() {
              word(b.put("/api/v0/instances/request_logs/" + id + "/", json::object()).body, "result_url");
          b.pass(5000);
          return b.get(url.substr(url.find("/instance_logs"))).status == 404;
+       }},
+      {"logs-empty", [](Bench& b) { return log_of(b).empty(); }},
+      {"logs-of-another",
+       [](Bench& b) {
+         const std::string log = log_of(b);
+         return log.find(kHostKeyLine) == std::string::npos && log.find("256 SHA256:A") != std::string::npos;
        }},
       {"credit-out", [](Bench& b) { return b.get("/api/v0/users/current").body.at("credit") == 0.0; }},
       {"team-keys",
