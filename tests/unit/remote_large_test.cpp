@@ -172,6 +172,23 @@ TEST_CASE("after a stop, the next call goes on in the middle of the file; anothe
     CHECK(relay.from_clients() < 34 * kMiB);
     CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
   }
+  SECTION("time ran out instead") {
+    auto rules = all_of(b);
+    FlakyRelay slow(b.server.endpoint());
+    slow.set_rate(20 * kMiB);
+    auto shell = b.connect_to(slow.endpoint());
+    int asked = 0;
+    rules.enough = [&] { return ++asked > 5; };
+    const auto part = shell->sync_up(project.path(), target.string(), rules, {}, {});
+    if (!part) FAIL(part.error().what);
+    CHECK_FALSE(part->complete);
+    CHECK_FALSE(fs::exists(target / "data.bin"));
+    const auto rest = shell->sync_up(project.path(), target.string(), all_of(b), {}, {});
+    if (!rest) FAIL(rest.error().what);
+    CHECK(rest->complete);
+    CHECK(rest->resumed > 0);
+    CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  }
   SECTION("another version of it") {
     half();
     std::string other = content;
@@ -212,6 +229,45 @@ TEST_CASE("killed in the middle of a large file: nothing under its name, and the
   if (!rest) FAIL(rest.error().what);
   CHECK(rest->resumed > 10 * kMiB);
   CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  CHECK_FALSE(has_leftovers(target));
+}
+
+TEST_CASE("lanes that do not know that their link is dead write nothing into a finished file") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("data.bin", noise(40 * kMiB + 77, 31));
+  const auto target = b.machine.path() / "p";
+  std::stop_source stop;
+  auto relay = std::make_unique<FlakyRelay>(b.server.endpoint());
+  relay->set_rate(10 * kMiB);
+  auto slow = b.connect_to(relay->endpoint());
+  std::atomic<bool> frozen = false;
+  std::jthread first([&] {
+    (void)slow->sync_up(
+        project.path(), target.string(), all_of(b),
+        [&](double f, const std::string&) {
+          if (f < 0.3 || frozen) return;
+          relay->freeze();
+          frozen = true;
+        },
+        stop.get_token());
+  });
+  while (!frozen) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  auto shell = b.connect();
+  const auto rest = shell->sync_up(project.path(), target.string(), all_of(b), {}, {});
+  if (!rest) FAIL(rest.error().what);
+  CHECK(rest->resumed > 0);
+  CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  stop.request_stop();
+  first.join();
+  relay.reset();  // now the machine hears of it
+  for (int i = 0; i < 40; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    REQUIRE(fs::file_size(target / "data.bin") == 40 * kMiB + 77);
+  }
+  CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  CHECK(shell->sync_up(project.path(), target.string(), all_of(b), {}, {})->round_trips == 1);
   CHECK_FALSE(has_leftovers(target));
 }
 
