@@ -60,7 +60,7 @@ bool Lanes::idle_for(std::chrono::seconds limit) const {
 const char* const kEndLane =
     "[ -f \"$L.lane\" ] && p=$(cat -- \"$L.lane\") && grep -q vast-gpu-parts \"/proc/$p/cmdline\" "
     "2>/dev/null "
-    "&& kill -KILL -- \"-$p\" 2>/dev/null";
+    "&& kill -s KILL -- \"-$p\" 2>/dev/null";
 
 std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing) {
   std::string old;

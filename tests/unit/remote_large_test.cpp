@@ -1,6 +1,7 @@
 // Large files in pieces over several sessions: links that break, crashes of ours, files that change, disks
 // that fill.
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -377,4 +378,36 @@ TEST_CASE("many small files go on in tars after cuts; a machine that stays away 
     REQUIRE_FALSE(sent);
     CHECK((sent.error().code == Code::cancelled || sent.error().code == Code::unavailable));
   }
+}
+
+TEST_CASE("memory stays bounded, however large the files and however many") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  {
+    const std::string block = noise(8 * kMiB, 41);
+    std::ofstream one(project.path() / "noise.bin"), two(project.path() / "words.txt");
+    for (int i = 0; i < 20; ++i) one << block;
+    for (int i = 0; i < 20; ++i) two << std::string(8 * kMiB, static_cast<char>('a' + i));
+  }
+  for (int i = 0; i < 5000; ++i)
+    project.write("d" + std::to_string(i % 50) + "/" + std::to_string(i) + ".py", "x");
+  long pages = 0;
+  std::ifstream("/proc/self/statm").ignore(100, ' ') >> pages;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto made = b.connector.connect({.candidates = {b.server.endpoint()}, .pinned_host_key = {}}, {});
+    const bool sent =
+        made && made->shell->sync_up(project.path(), (b.machine.path() / "p").string(), all_of(b), {}, {});
+    ::_exit(sent ? 0 : 1);
+  }
+  int status = 0;
+  rusage used{};
+  ::wait4(child, &status, 0, &used);
+  REQUIRE(status == 0);
+  const long grown = used.ru_maxrss - pages * ::sysconf(_SC_PAGESIZE) / 1024;
+  WARN("memory " << used.ru_maxrss << " kB, beyond the test's own " << grown << " kB");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(grown < 40'000);
+#endif
 }
