@@ -143,6 +143,37 @@ TEST_CASE("cut again and again, a large file arrives and little travels twice") 
   CHECK(lost_seconds < 0.4);
 }
 
+TEST_CASE("cut at odd places, or away for a while: the file is whole in the end") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("data.bin", noise(24 * kMiB + 99, 51));
+  FlakyRelay relay(b.server.endpoint());
+  relay.set_rate(16 * kMiB);
+  auto shell = b.connect_to(relay.endpoint());
+  std::jthread back;
+  bool away = false;
+  ProgressFn progress;
+  SECTION("cut") { relay.cut_every(3 * kMiB + 12'345); }
+  SECTION("away") {
+    progress = [&](double f, const std::string&) {
+      if (f < 0.2 || std::exchange(away, true)) return;
+      relay.set_down(true);
+      relay.cut_now();
+      back = std::jthread([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(900));
+        relay.set_down(false);
+      });
+    };
+  }
+  const auto sent =
+      shell->sync_up(project.path(), (b.machine.path() / "p").string(), all_of(b), progress, {});
+  if (!sent) FAIL(sent.error().what);
+  CHECK(sent->reconnects >= 2);
+  CHECK(same_file(project.path() / "data.bin", b.machine.path() / "p/data.bin"));
+  CHECK_FALSE(has_leftovers(b.machine.path() / "p"));
+}
+
 TEST_CASE("after a stop, the next call goes on in the middle of the file; another version does not") {
   NEEDS_SSHD();
   RemoteBench b;
