@@ -14,6 +14,8 @@
 namespace vastgpu {
 namespace {
 
+constexpr std::size_t kMostDataPaths = 100;
+
 struct Key {
   std::string name;   ///< lower case
   std::string value;  ///< without comment and backticks
@@ -164,6 +166,9 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
                  (key.name.find("budg") != std::string::npos || key.name.find("bugd") != std::string::npos)) {
         complain(key, "a key we know; write max_budget");
         settings.budget_unreadable = true;
+      } else if (vast_section && key.name == "data" && settings.data.size() < kMostDataPaths) {
+        if (std::find(settings.data.begin(), settings.data.end(), key.value) == settings.data.end())
+          settings.data.push_back(key.value);
       } else if (key.name == "image" && !had_image && !settings.image) {
         if (is_image_name(key.value)) {
           settings.image = key.value;
@@ -198,7 +203,7 @@ ProjectSettings read_project_settings(const std::filesystem::path& project) {
     }
     const bool gave = more.wants_vast != had_vast_wish || more.auto_destroy != settings.auto_destroy ||
                       more.auto_extend != settings.auto_extend || more.max_budget != settings.max_budget ||
-                      more.image != settings.image;
+                      more.image != settings.image || more.data != settings.data;
     // A page that already chose another back end is not overruled by the second file.
     if (!used.empty()) more.wants_vast = had_vast_wish;
     if (gave) used.push_back(name);

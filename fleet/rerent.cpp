@@ -259,7 +259,9 @@ Result<RerentOutcome> prepare(const Deps& d, const Rental& lost, Rental fresh, c
     return RerentOutcome{State::preparing, std::string("the other machine is ") + to_string(fresh.status),
                          fresh};
   if (!fresh.setup_done) {
-    auto done = set_up(d, fresh, caller);
+    auto request = noted_upload(d, lost.label);
+    if (!request) return fail(std::move(request).error());
+    auto done = set_up(d, fresh, *request, caller);
     if (!done) return fail(std::move(done).error().during("setting up the other machine"));
     if (done->state == SetupOutcome::State::failed)
       return RerentOutcome{
@@ -267,7 +269,10 @@ Result<RerentOutcome> prepare(const Deps& d, const Rental& lost, Rental fresh, c
           "installing " + done->packages + " failed on the other machine: " + clean_line(done->log_tail, 200),
           fresh};
     if (done->state != SetupOutcome::State::ready)
-      return RerentOutcome{State::preparing, "installing " + done->packages, fresh};
+      return RerentOutcome{State::preparing,
+                           done->state == SetupOutcome::State::sending ? "sending " + done->size
+                                                                       : "installing " + done->packages,
+                           fresh};
   }
   auto shell = reach(d, fresh, caller.stop);
   if (!shell) return fail(std::move(shell).error());

@@ -5,12 +5,14 @@
 #include "fleet/guard.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
+#include "fleet/requirements.h"
 
 namespace vastgpu {
 namespace {
 
 constexpr auto kLook = std::chrono::seconds(3);
-constexpr std::size_t kMaxRequirements = 1 << 20;
+// However little time a caller has, each call brings some of it over.
+constexpr auto kLeastSending = std::chrono::seconds(20);
 constexpr const char* kDefaultPackages = "wandb tensorboard scipy scikit-learn pandas";
 
 /// The installer still runs. After a restart of the container its number may belong to something else.
@@ -39,9 +41,11 @@ std::string install_script(const std::string& hash, const std::string& pip_argum
          "cd /workspace/.vast-gpu\n"
          "exec 9>setup.lock; flock 9 2>/dev/null\n"  // an older list may still be installing
          "PIP='python -m pip'; command -v python >/dev/null || PIP='python3 -m pip'\n"
-         "$PIP install -q " +
+         // What a list refers to (-r, -c, -e .) stands beside it.
+         "(cd /workspace/project 2>/dev/null && [ -f requirements.txt ] || cd /workspace; "
+         "exec $PIP install -q " +
          pip_arguments +
-         "\n"
+         ")\n"
          "code=$?; echo $code >$0.new && mv $0.new setup." +
          hash +
          ".exit; exit $code\n"
@@ -65,65 +69,90 @@ constexpr const char* kTorchCheck =
     "exec $P -c \"import torch; print(f\\\"PyTorch {torch.__version__}, CUDA: {torch.cuda.is_available()}, "
     "GPUs: {torch.cuda.device_count()}\\\")\"'";
 
-}  // namespace
-
-SyncRules default_sync_rules() {
-  SyncRules rules;
-  rules.include = {"*.py", "*.yaml", "*.yml", "*.json", "*.txt", "*.sh", "*.toml", "*.cfg", "*.ini", "*.md"};
-  // Hidden files and the settings of assistants and editors hold keys (.mcp.json, .vscode/, .env): they never
-  // travel.
-  rules.exclude = {
-      ".*",     "opencode.json*", "*.pem",    "*.key",        "*.pt",          "*.pth",
-      "*.ckpt", "*.safetensors",  ".*/",      "__pycache__/", ".git/",         "data/",
-      "wandb/", "outputs/",       "results/", "logs/",        "node_modules/", ".venv/",
-      "venv/",  ".env",           ".claude/", ".aris/",       "refine-logs/",  "vast-instances.json*"};
-  return rules;
+/// Sends one part; complete or not, as far as time allows.
+Result<SyncReport> send(Shell& shell, const UploadPart& part, const std::function<bool()>& enough,
+                        double from, double to, const Caller& caller) {
+  SyncRules rules = part.rules;
+  rules.enough = enough;
+  auto sent = shell.sync_up(
+      part.local, part.remote, rules,
+      [&](double f, const std::string& m) { caller.progress(from + (to - from) * f, part.name + ": " + m); },
+      caller.stop);
+  if (!sent) return fail(std::move(sent).error().during("sending " + clean_line(part.name)));
+  return sent;
 }
 
-Result<SetupOutcome> set_up(const Deps& d, Rental& rental, const Caller& caller) {
+/// Starts the installation; its hash names it.
+Result<std::string> start_installing(Shell& shell, const Rental& rental, SetupOutcome& out,
+                                     const std::stop_token& stop) {
+  auto requirements = read_requirements(rental.project);
+  if (!requirements) return fail(std::move(requirements).error());
+  std::string arguments = kDefaultPackages;
+  out.packages = "default packages (" + arguments + ")";
+  if (*requirements) {
+    out.packages = "requirements.txt";
+    arguments = "-r requirements.txt";
+    // For other tools, and for a project whose rules keep it at home.
+    if (auto sent = shell.put("/workspace/requirements.txt", (*requirements)->content, 0644, stop); !sent)
+      return fail(std::move(sent).error().during("sending requirements.txt"));
+  }
+  const std::string hash = (*requirements ? (*requirements)->hash : sha256_hex(arguments)).substr(0, 12);
+  auto started = shell.exec(install_script(hash, arguments), {}, stop);
+  if (!started) return fail(std::move(started).error().during("starting the installation"));
+  return hash;
+}
+
+}  // namespace
+
+Result<SetupOutcome> set_up(const Deps& d, Rental& rental, const UploadRequest& request,
+                            const Caller& caller) {
   if (rental.status != Status::ready)
     return fail({.code = Code::wrong_state,
                  .what = "instance " + (rental.instance ? to_string(*rental.instance) : rental.label) +
                          " is " + to_string(rental.status),
                  .next_step = "call rent with quote_id " + rental.quote_id + " until it is ready"});
+  auto upload = plan_upload(rental.project, request, caller.stop);
+  if (!upload) return fail(std::move(upload).error());
+  if (auto noted = note_upload(d, rental.label, request); !noted) return fail(std::move(noted).error());
   auto shell = reach(d, rental, caller.stop);
   if (!shell) return fail(std::move(shell).error());
 
   SetupOutcome out;
-  caller.progress(0.1, "sending code to " + std::string(kRemoteProject));
-  auto code = (*shell)->sync_up(
-      rental.project, kRemoteProject, default_sync_rules(),
-      [&](double f, const std::string& m) { caller.progress(0.1 + 0.3 * f, m); }, caller.stop);
-  if (!code) return fail(std::move(code).error().during("sending the project"));
+  out.size = to_words(*upload);
+  out.remarks = upload->remarks;
+  caller.progress(0.1, "sending " + out.size);
+  const TimePoint end = std::max(caller.until, d.clock.now() + kLeastSending);
+  const auto enough = [&] { return d.clock.now() >= end; };
+  auto code = send(**shell, upload->parts.front(), enough, 0.1, 0.3, caller);
+  if (!code) return fail(std::move(code).error());
   out.code = *std::move(code);
+  if (!out.code.complete) return out;
 
-  std::string arguments = kDefaultPackages;
-  out.packages = "default packages (" + arguments + ")";
-  auto requirements = read_file(std::filesystem::path(rental.project) / "requirements.txt", kMaxRequirements);
-  if (requirements) {
-    out.packages = "requirements.txt";
-    arguments = "-r /workspace/requirements.txt";
-    if (auto sent = (*shell)->put("/workspace/requirements.txt", *requirements, 0644, caller.stop); !sent)
-      return fail(std::move(sent).error().during("sending requirements.txt"));
-  } else if (requirements.error().code != Code::not_found) {
-    return fail(std::move(requirements).error().during("reading requirements.txt"));
+  const auto hash = start_installing(**shell, rental, out, caller.stop);  // while data travels
+  if (!hash) return fail(hash.error());
+  for (std::size_t i = 1; i < upload->parts.size(); ++i) {
+    const UploadPart& part = upload->parts[i];
+    const double step = 0.3 / static_cast<double>(upload->parts.size() - 1);
+    const double from = 0.3 + step * static_cast<double>(i - 1);
+    auto sent = send(**shell, part, enough, from, from + step, caller);
+    if (!sent) return fail(std::move(sent).error());
+    out.data.push_back({part.name, part.remote, *std::move(sent)});
+    if (!out.data.back().report.complete) return out;
   }
-  const std::string hash = sha256_hex(requirements ? *requirements : arguments).substr(0, 12);
-  auto started = (*shell)->exec(install_script(hash, arguments), {}, caller.stop);
-  if (!started) return fail(std::move(started).error().during("starting the installation"));
 
+  out.state = SetupOutcome::State::installing;
   for (;;) {
-    auto look = (*shell)->exec(look_script(hash), {}, caller.stop);
+    auto look = (*shell)->exec(look_script(*hash), {}, caller.stop);
     if (!look) return fail(std::move(look).error().during("watching the installation"));
-    const auto end = look->out.find('\n');
-    const std::string word(trim(look->out.substr(0, end)));
-    out.log_tail = end == std::string::npos ? "" : clean(trim(look->out.substr(end + 1)), 1500);
+    const auto line = look->out.find('\n');
+    const std::string word(trim(look->out.substr(0, line)));
+    out.log_tail = line == std::string::npos ? "" : clean(trim(look->out.substr(line + 1)), 1500);
     if (word == "0") break;
     if (word != "running") {
       out.state = SetupOutcome::State::failed;
       return out;
     }
-    caller.progress(0.5, "installing " + out.packages);
+    caller.progress(0.7, "installing " + out.packages);
     if (d.clock.now() >= caller.until || !d.clock.sleep_for(kLook, caller.stop)) return out;
   }
 

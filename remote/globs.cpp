@@ -34,6 +34,14 @@ Element element_at(std::string_view p, std::size_t i, char c) {
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view path) {
+  // "name" and "*.py" are what most patterns are, asked for every file.
+  const std::string_view end = pattern.substr(std::min(pattern.find_first_not_of('*'), pattern.size()));
+  if (pattern.size() - end.size() <= 1 && end.find_first_of("*?[\\") == std::string_view::npos) {
+    if (end.size() == pattern.size()) return path == pattern;
+    return path.ends_with(end) &&
+           path.substr(0, path.size() - end.size()).find('/') == std::string_view::npos;
+  }
+  if (!path.starts_with(pattern.substr(0, pattern.find_first_of("*?[\\")))) return false;
   // reached[j]: the pattern so far matches the first j bytes. One row per element, so nothing can explode.
   std::vector<bool> reached(path.size() + 1, false);
   reached[0] = true;

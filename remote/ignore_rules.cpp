@@ -134,12 +134,22 @@ IgnorePattern::IgnorePattern(std::string_view pattern) {
       ++i;
     }
   }
+  if (elements_.empty() || elements_.front().kind != Kind::star) return;
+  std::string ending;
+  for (std::size_t i = 1; i < elements_.size(); ++i) {
+    if (elements_[i].kind != Kind::byte) return;
+    ending += static_cast<char>(elements_[i].byte);
+  }
+  ending_ = std::move(ending);
 }
 
 bool IgnorePattern::matches(std::string_view text) const {
   if (never_ || !text.starts_with(literal_)) return false;
   text.remove_prefix(literal_.size());
   if (elements_.empty()) return text.empty();
+  if (ending_)
+    return text.ends_with(*ending_) &&
+           text.substr(0, text.size() - ending_->size()).find('/') == std::string_view::npos;
   // reached[j]: the elements so far match the first j bytes. One row per element, so nothing can explode.
   std::vector<char> reached(text.size() + 1, 0), next(text.size() + 1, 0);
   reached[0] = 1;

@@ -29,6 +29,7 @@ class IgnorePattern {
   static std::optional<Element> read_set(std::string_view p, std::size_t& at);
   std::string literal_;  // what it begins with, up to the first special character
   std::vector<Element> elements_;
+  std::optional<std::string> ending_;  // it is "*" and this, as most are
   bool never_ = false;
 };
 

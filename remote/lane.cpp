@@ -12,6 +12,7 @@ namespace {
 
 // One lane that hears nothing for so long tries a new session; the others go on meanwhile.
 constexpr std::chrono::seconds kLaneIdleLimit{20};
+constexpr std::chrono::seconds kQuitLimit{5};
 constexpr std::uint64_t kLeastPiece = 512 * 1024, kMostPiece = 16 * 1024 * 1024;
 // A broken link loses what is on the way, so no more is on the way than keeps it busy: at 80 ms a quarter of
 // a second, 1.2 % of the 20 seconds after which the worst links we know break again.
@@ -56,6 +57,11 @@ bool Lanes::idle_for(std::chrono::seconds limit) const {
   return Clock::now().time_since_epoch() - Clock::duration(last_arrival) > limit;
 }
 
+const char* const kEndLane =
+    "[ -f \"$L.lane\" ] && p=$(cat -- \"$L.lane\") && grep -q vast-gpu-parts \"/proc/$p/cmdline\" "
+    "2>/dev/null "
+    "&& kill -s KILL -- \"-$p\" 2>/dev/null";
+
 std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing) {
   std::string old;
   for (const std::string& key : obsolete) old += " " + key + ".part " + key + ".have";
@@ -65,14 +71,19 @@ std::string lane_script(const std::string& folder, const std::set<std::string>& 
       "LC_ALL=C; export LC_ALL; umask 077\nmkdir -p -- ", shell_quote(folder), " && cd -- ",
       shell_quote(folder), " || exit 3\nD=$(pwd)\nmkdir -p .vast-gpu-parts && cd .vast-gpu-parts || exit 3\n",
       "[ -f boot ] || cat /proc/sys/kernel/random/boot_id >boot 2>/dev/null\n",
-      old.empty() ? "" : "rm -f --" + old + "\n", "while read -r v k o n r; do\ncase $v in\n",
+      // An earlier session of this lane may not have heard yet that its link is dead: what it holds would be
+      // written when it does.
+      kEndLane, "\necho $$ >\"$L.lane\"\n", old.empty() ? "" : "rm -f --" + old + "\n",
+      "while read -r v k o n r; do\ncase $v in\n",
       // A link that died looks like the end of the input: what counts is the line after the bytes.
       "w) ", kRead, " ", kStore, " || exit 6;;\n", "z) e=$({ { ", kRead, " || echo r >&3; } | { ",
       unpack_program(packing), " || echo u >&3; } | dd bs=256K iflag=fullblock status=none ", kStore,
       " || echo w >&3; } 3>&1); [ -z \"$e\" ] || exit 6;;\n",
       "f) p=$(dd iflag=fullblock,count_bytes bs=64K status=none count=\"$n\"; echo x); p=$D/${p%x};;\n",
-      "q) rm -f boot; cd ..; rmdir .vast-gpu-parts 2>/dev/null; exit 0;;\n", "*) exit 8;;\nesac\n",
-      "read -r e || exit 5\ncase $v$e in\n", "[wz].) echo \"$o $r\" >>\"$k.have\" && echo +;;\n",
+      "q) for x in *.part; do [ -e \"$x\" ] && exit 0; done; rm -f boot *.lane; cd ..; rmdir .vast-gpu-parts "
+      "2>/dev/null; exit 0;;\n",
+      "*) exit 8;;\nesac\n", "read -r e || exit 5\ncase $v$e in\n",
+      "[wz].) echo \"$o $r\" >>\"$k.have\" && echo +;;\n",
       "[wz]*) rm -f -- \"$k.part\" \"$k.have\"; echo +;;\n", "f.) set -- $r\n",
       // The answer to an earlier order may have been lost: then it has its name already.
       "if [ -f \"$k.part\" ]; then\n[ \"$(stat -c %s -- \"$k.part\")\" = \"$o\" ] || { echo 'a size is "
@@ -128,7 +139,8 @@ void Lane::run(SshSession* first) {
 
 Result<void> Lane::work(SshSession& session) {
   Patience patience(kLaneIdleLimit, all_.stop.get_token(), Patience::Kind::idle);
-  auto started = SshCommand::start(session, all_.script, SshCommand::Output::read, 4096, patience);
+  auto started =
+      SshCommand::start(session, "L=" + id_ + "\n" + all_.script, SshCommand::Output::read, 4096, patience);
   if (!started) return fail(std::move(started).error());
   machine_ = started->get();
   patience_ = &patience;
@@ -153,9 +165,11 @@ Result<void> Lane::work(SshSession& session) {
       return read;
     }
   }
+  Patience brief(kQuitLimit, all_.stop.get_token());
+  patience_ = &brief;
   Sent quit;
   if (auto put = this->put("q x 0 0 0\n", quit); !put) return {};  // everything has its name already
-  (void)machine_->finish(patience);
+  (void)machine_->finish(brief);
   return {};
 }
 

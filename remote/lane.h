@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/text.h"
 #include "remote/lanes.h"
 #include "remote/ssh_command.h"
 
@@ -59,9 +60,12 @@ struct Lanes {
 /// gives a file its name when told so. Answers one line for each order.
 std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing);
 
+/// Shell: ends the lane $L, if it still runs. In the folder of unfinished copies.
+extern const char* const kEndLane;
+
 class Lane {
  public:
-  explicit Lane(Lanes& all) : all_(all), buffer_(256 * 1024) {}
+  explicit Lane(Lanes& all) : all_(all), id_(random_hex(8)), buffer_(256 * 1024) {}
   /// Until everything is done, or nothing can be. `first` is used before any session of its own.
   void run(SshSession* first);
 
@@ -82,6 +86,7 @@ class Lane {
   std::uint64_t piece_size() const;
 
   Lanes& all_;
+  const std::string id_;
   std::vector<char> buffer_;
   SshCommand* machine_ = nullptr;
   Patience* patience_ = nullptr;

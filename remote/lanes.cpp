@@ -76,8 +76,9 @@ class Crew {
 }  // namespace
 
 Result<void> send_large(SshLink& link, const std::string& folder, const LocalTree& tree, PiecePlan& plan,
-                        const std::set<std::string>& obsolete, Packing packing, UploadMeter& meter,
-                        const std::stop_token& stop, SyncReport& report) {
+                        const std::set<std::string>& obsolete, Packing packing,
+                        const std::function<bool()>& enough, UploadMeter& meter, const std::stop_token& stop,
+                        SyncReport& report) {
   Lanes all(link, tree, plan, meter, packing, lane_script(folder, obsolete, packing));
   const std::stop_callback on_stop(stop, [&] { all.stop.request_stop(); });
   Patience patience(kLinkIdleLimit, stop);
@@ -91,6 +92,7 @@ Result<void> send_large(SshLink& link, const std::string& folder, const LocalTre
     Growth growth;
     while (!all.wait_for_end(std::chrono::milliseconds(100))) {
       meter.tell();
+      if (enough && enough()) plan.hand_out_no_more();
       const std::size_t wanted = growth.look(crew.size(), all.arrived, plan.missing());
       for (std::size_t n = crew.size(); n < wanted && !plan.done(); ++n) crew.add(nullptr);
     }
@@ -108,6 +110,10 @@ Result<void> send_large(SshLink& link, const std::string& folder, const LocalTre
                  .effect = Effect::unknown});
   for (std::size_t i = 0; i < plan.files().size(); ++i) {
     const LocalFile& f = *plan.files()[i].file;
+    if (plan.is_left(i)) {
+      report.complete = false;
+      continue;
+    }
     if (!plan.is_dropped(i)) {
       ++report.sent_files;
       report.sent_bytes += f.size;

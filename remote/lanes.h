@@ -20,7 +20,8 @@ constexpr std::uint64_t kLargeFile = 16 * 1024 * 1024;
 /// @error wrong_state  the machine cannot store them
 /// @error unavailable  nothing arrived for a minute, whatever was tried
 Result<void> send_large(SshLink& link, const std::string& folder, const LocalTree& tree, PiecePlan& plan,
-                        const std::set<std::string>& obsolete, Packing packing, UploadMeter& meter,
-                        const std::stop_token& stop, SyncReport& report);
+                        const std::set<std::string>& obsolete, Packing packing,
+                        const std::function<bool()>& enough, UploadMeter& meter, const std::stop_token& stop,
+                        SyncReport& report);
 
 }  // namespace vastgpu

@@ -171,11 +171,13 @@ class Walk {
       return;
     }
     if (own != Verdict::wanted) {
+      std::error_code bad;
       if (own == Verdict::ignored || in.only_wanted || git_ignores(path, false, in)) {
         ++tree_.stayed.by_ignore_files;
         return;
       }
-      if (!in.whole && !by_globs) {
+      const bool is_link_to_folder = S_ISLNK(info.st_mode) && fs::is_directory(full, bad);
+      if (!in.whole && !by_globs && !(is_link_to_folder && !exclude_.matches_folder(path))) {
         ++tree_.stayed.by_rules;
         return;
       }

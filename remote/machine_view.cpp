@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "remote/lane.h"
 #include "remote/ssh_shell.h"
 
 namespace vastgpu {
@@ -90,6 +91,8 @@ std::string ask_script(const SyncPlace& place, const LocalTree& tree, const Sync
       "printf '%s\\0' \"$s$k\" $x\n",
       // What was half there when the host went down may be a hole: its journal holds for one boot only.
       "if cd .vast-gpu-parts 2>/dev/null; then\n",
+      // Lanes of a process of ours that is gone.
+      "  for L in *.lane; do L=${L%.lane}; ", kEndLane, "; rm -f -- \"$L.lane\"; done\n",
       "  find . -type f -mmin +10080 -exec rm -f -- {} + 2>/dev/null\n",
       "  if [ \"$(cat boot 2>/dev/null)\" = \"$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)\" ]; then\n",
       "    for j in *.have; do [ -f \"$j\" ] && { printf '%s\\0' \"$j\"; cat -- \"$j\"; printf '\\0'; }; "

@@ -74,12 +74,14 @@ std::uint64_t PiecePlan::missing() const {
 
 std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
   const std::lock_guard hold(lock_);
+  if (closed_) return std::nullopt;
   while (first_ < progress_.size() && progress_[first_].over) ++first_;
   for (std::size_t i = first_; i < progress_.size(); ++i) {
     Progress& p = progress_[i];
     if (p.over) continue;
     if (p.to_name) {
       p.to_name = false;
+      ++in_hands_;
       return Piece{i, 0, 0};
     }
     if (p.gaps.empty()) continue;
@@ -88,6 +90,7 @@ std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
     const std::uint64_t taken =
         std::min(size, files_[i].packed ? std::min(at_most, kMostPackedPiece) : at_most);
     if (taken < size) p.gaps.emplace(offset + taken, size - taken);
+    ++in_hands_;
     return Piece{i, offset, taken};
   }
   return std::nullopt;
@@ -96,6 +99,8 @@ std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
 void PiecePlan::arrived(const Piece& piece) {
   const std::lock_guard hold(lock_);
   Progress& p = progress_[piece.file];
+  --in_hands_;
+  changed_.notify_all();
   if (p.over) return;
   if (piece.size == 0) {
     p.over = true;
@@ -104,18 +109,18 @@ void PiecePlan::arrived(const Piece& piece) {
     p.missing -= piece.size;
     settle(p);
   }
-  changed_.notify_all();
 }
 
 void PiecePlan::give_back(const Piece& piece) {
   const std::lock_guard hold(lock_);
   Progress& p = progress_[piece.file];
+  --in_hands_;
+  changed_.notify_all();
   if (p.over) return;
   if (piece.size == 0)
     p.to_name = true;
   else
     p.gaps.emplace(piece.offset, piece.size);
-  changed_.notify_all();
 }
 
 void PiecePlan::drop(std::size_t file) {
@@ -134,12 +139,23 @@ bool PiecePlan::is_dropped(std::size_t file) const {
 
 bool PiecePlan::done() const {
   const std::lock_guard hold(lock_);
-  return open_ == 0;
+  return open_ == 0 || (closed_ && in_hands_ == 0);
+}
+
+void PiecePlan::hand_out_no_more() {
+  const std::lock_guard hold(lock_);
+  closed_ = true;
+  changed_.notify_all();
+}
+
+bool PiecePlan::is_left(std::size_t file) const {
+  const std::lock_guard hold(lock_);
+  return !progress_[file].over;
 }
 
 void PiecePlan::wait_for_work(std::chrono::milliseconds at_most) {
   std::unique_lock hold(lock_);
-  if (open_ > 0) changed_.wait_for(hold, at_most);
+  if (open_ > 0 && !(closed_ && in_hands_ == 0)) changed_.wait_for(hold, at_most);
 }
 
 }  // namespace vastgpu

@@ -48,8 +48,12 @@ class PiecePlan {
   /// The file changed or went away: nothing more of it travels.
   void drop(std::size_t file);
 
+  /// What is in nobody's hands is left for another time.
+  void hand_out_no_more();
+
   bool is_dropped(std::size_t file) const;
-  /// Every file has its name, or is dropped.
+  bool is_left(std::size_t file) const;
+  /// Every file has its name, is dropped, or is left and in nobody's hands.
   bool done() const;
   /// Until there may be a piece to take, everything is done, or a moment passed.
   void wait_for_work(std::chrono::milliseconds at_most);
@@ -70,8 +74,10 @@ class PiecePlan {
   mutable std::mutex lock_;
   std::condition_variable changed_;
   std::vector<Progress> progress_;
-  std::size_t open_ = 0;   // files that are not over
-  std::size_t first_ = 0;  // before it, everything is over
+  bool closed_ = false;       // hand_out_no_more()
+  std::size_t open_ = 0;      // files that are not over
+  std::size_t in_hands_ = 0;  // pieces of all files that are not over
+  std::size_t first_ = 0;     // before it, everything is over
 };
 
 }  // namespace vastgpu

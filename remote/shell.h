@@ -52,6 +52,9 @@ struct SyncRules {
   std::uint64_t max_file = 100'000'000;  ///< bytes; larger files stay at home and are named in the report
   std::uint64_t max_total = 2'000'000'000;
 
+  /// Asked now and then, on the caller's thread; true: end soon and well. The next sync goes on from there.
+  std::function<bool()> enough = {};
+
   /// Where the machine keeps the lists of what we sent; outside the folder that is sent. It works without.
   std::string notes_folder = "/workspace/.vast-gpu/sync";
 };
@@ -71,6 +74,7 @@ struct SyncReport {
   std::size_t sent_files = 0;    ///< that travelled now
   std::uint64_t sent_bytes = 0;  ///< before compression
   std::size_t deleted = 0;
+  bool complete = true;  ///< false: SyncRules::enough ended it before everything was there
   StayedHome stayed;
 
   int round_trips = 0;           ///< commands one after the other, on the session at hand

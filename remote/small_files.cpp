@@ -73,6 +73,8 @@ struct Batch {
 
 struct Outcome {
   std::vector<const LocalFile*> dropped;
+  std::size_t taken = 0;  ///< files of the batch that travelled, dropped ones included
+  bool ended = false;     ///< before the batch was through
   std::size_t deleted = 0;
 };
 
@@ -115,6 +117,9 @@ class Sender {
   Result<void> fill(TarWriter& tar, const Batch& batch, Outcome& out, std::uint64_t& counted) {
     std::string dropped;
     for (const LocalFile* f : batch.files) {
+      out.ended = plan_.enough && plan_.enough();
+      if (out.ended) break;
+      ++out.taken;
       auto whole = pack_file(tar, tree_, *f, [&](std::uint64_t n) {
         meter_.add(n);
         counted += n;
@@ -125,7 +130,7 @@ class Sender {
       dropped.append("./").append(f->path).append(1, '\0');
       out.dropped.push_back(f);
     }
-    if (batch.last) {
+    if (batch.last && !out.ended) {
       std::string modes;
       for (const LocalFile* f : plan_.modes) {
         char octal[16];
@@ -200,7 +205,7 @@ Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& 
           return sender.send(session, batch);
         });
     if (!sent) return fail(std::move(sent).error());
-    for (const LocalFile* f : batch.files) {
+    for (const LocalFile* f : batch.files.first(sent->taken)) {
       ++report.sent_files;
       report.sent_bytes += f->size;
     }
@@ -213,6 +218,10 @@ Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& 
         report.stayed.named.push_back(clean_line(f->path) + ": changed or went away while it was read");
     }
     report.deleted += sent->deleted;
+    if (sent->ended) {
+      report.complete = false;
+      return {};
+    }
     at += batch.files.size();
   } while (at < files.size());
   return {};

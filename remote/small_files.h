@@ -13,6 +13,7 @@ struct SmallPlan {
   std::vector<const LocalFile*> files;  ///< to be sent whole
   std::vector<const LocalFile*> modes;  ///< there, but with another mode
   bool delete_extra = false;
+  std::function<bool()> enough = {};  ///< as SyncRules
 };
 
 /// Sends, sets modes, keeps the notes, deletes. In tars of a size that a cut link does not make endless; each

@@ -112,6 +112,7 @@ Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, 
   auto view = look(link, place, *tree, rules, stop, report);
   if (!view) return fail(std::move(view).error());
   Differences d = differences(*tree, *view);
+  d.small.enough = rules.enough;
   d.small.delete_extra = rules.delete_extra && !tree->stayed.missed;
   if (rules.delete_extra && tree->stayed.missed)
     report.stayed.named.push_back("nothing was deleted there, since not everything here could be read");
@@ -126,11 +127,12 @@ Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, 
   if (!d.small.files.empty() || !d.small.modes.empty() || !view->names_known || deletes)
     if (auto sent = send_small(link, place, *tree, d.small, view->packing, meter, stop, report); !sent)
       return fail(std::move(sent).error());
-  if (!plan.files().empty())
-    if (auto sent = send_large(link, remote, *tree, plan, obsolete, view->packing, meter, stop, report);
+  if (!plan.files().empty() && report.complete)
+    if (auto sent =
+            send_large(link, remote, *tree, plan, obsolete, view->packing, rules.enough, meter, stop, report);
         !sent)
       return fail(std::move(sent).error());
-  if (progress) progress(1, text(report.sent_files, " of ", report.files, " files sent"));
+  if (progress && report.complete) progress(1, text(report.sent_files, " of ", report.files, " files sent"));
   return report;
 }
 

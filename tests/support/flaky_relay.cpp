@@ -85,6 +85,10 @@ void FlakyRelay::pump(Fd client, std::stop_token stop) {
   if (::connect(server.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return;
   auto ready = std::chrono::steady_clock::now();
   while (!stop.stop_requested() && generation_ == born) {
+    if (frozen_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      continue;
+    }
     const bool may_send = std::chrono::steady_clock::now() >= ready;
     pollfd both[] = {{client.get(), static_cast<short>(may_send ? POLLIN : 0), 0}, {server.get(), POLLIN, 0}};
     if (::poll(both, 2, may_send ? 20 : 1) <= 0) continue;

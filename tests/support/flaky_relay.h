@@ -26,6 +26,8 @@ class FlakyRelay {
   /// Ends all connections now. While `down`, new ones end at once.
   void cut_now();
   void set_down(bool down) { down_ = down; }
+  /// Nothing passes any more, and nobody is told.
+  void freeze() { frozen_ = true; }
   /// At most so many bytes a second from clients, each connection; 0: as fast as it goes.
   void set_rate(std::uint64_t bytes_a_second) { rate_ = bytes_a_second; }
 
@@ -44,7 +46,7 @@ class FlakyRelay {
   std::atomic<std::uint64_t> from_clients_ = 0, cut_every_ = 0, next_cut_ = UINT64_MAX, rate_ = 0;
   std::atomic<int> connections_ = 0, cuts_ = 0;
   std::atomic<std::uint64_t> generation_ = 0;  // connections of an older one end
-  std::atomic<bool> down_ = false;
+  std::atomic<bool> down_ = false, frozen_ = false;
   std::vector<std::jthread> pumps_;  // of serve()
   std::jthread thread_;
 };

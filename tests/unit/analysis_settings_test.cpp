@@ -68,6 +68,13 @@ TEST_CASE("keys are found under another heading or none, but not those of anothe
   CHECK(read("## Vast.ai\n- gpu: vast\n\n## Money\n- max_budget: 4\n").max_budget->value == 4);
 }
 
+TEST_CASE("data paths stand in the Vast section, one a line") {
+  const auto s = read(
+      "## Vast.ai\n- gpu: vast\n- data: data/train  # 2 GB\n- data: `my set.csv`\n- data: data/train\n"
+      "\n## Notes\n- data: elsewhere\n");
+  CHECK(s.data == std::vector<std::string>{"data/train", "my set.csv"});
+}
+
 TEST_CASE("a pasted sample counts only when nothing else is found") {
   const std::string sample = "```markdown\n## Vast.ai\n- gpu: vast\n- max_budget: 2.5\n```\n";
   const auto pasted = read("Settings:\n" + sample);

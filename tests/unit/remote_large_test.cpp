@@ -1,6 +1,7 @@
 // Large files in pieces over several sessions: links that break, crashes of ours, files that change, disks
 // that fill.
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -142,6 +143,37 @@ TEST_CASE("cut again and again, a large file arrives and little travels twice") 
   CHECK(lost_seconds < 0.4);
 }
 
+TEST_CASE("cut at odd places, or away for a while: the file is whole in the end") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("data.bin", noise(24 * kMiB + 99, 51));
+  FlakyRelay relay(b.server.endpoint());
+  relay.set_rate(16 * kMiB);
+  auto shell = b.connect_to(relay.endpoint());
+  std::jthread back;
+  bool away = false;
+  ProgressFn progress;
+  SECTION("cut") { relay.cut_every(3 * kMiB + 12'345); }
+  SECTION("away") {
+    progress = [&](double f, const std::string&) {
+      if (f < 0.2 || std::exchange(away, true)) return;
+      relay.set_down(true);
+      relay.cut_now();
+      back = std::jthread([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(900));
+        relay.set_down(false);
+      });
+    };
+  }
+  const auto sent =
+      shell->sync_up(project.path(), (b.machine.path() / "p").string(), all_of(b), progress, {});
+  if (!sent) FAIL(sent.error().what);
+  CHECK(sent->reconnects >= 2);
+  CHECK(same_file(project.path() / "data.bin", b.machine.path() / "p/data.bin"));
+  CHECK_FALSE(has_leftovers(b.machine.path() / "p"));
+}
+
 TEST_CASE("after a stop, the next call goes on in the middle of the file; another version does not") {
   NEEDS_SSHD();
   RemoteBench b;
@@ -170,6 +202,23 @@ TEST_CASE("after a stop, the next call goes on in the middle of the file; anothe
     if (!rest) FAIL(rest.error().what);
     CHECK(rest->resumed > 15 * kMiB);
     CHECK(relay.from_clients() < 34 * kMiB);
+    CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  }
+  SECTION("time ran out instead") {
+    auto rules = all_of(b);
+    FlakyRelay slow(b.server.endpoint());
+    slow.set_rate(20 * kMiB);
+    auto shell = b.connect_to(slow.endpoint());
+    int asked = 0;
+    rules.enough = [&] { return ++asked > 5; };
+    const auto part = shell->sync_up(project.path(), target.string(), rules, {}, {});
+    if (!part) FAIL(part.error().what);
+    CHECK_FALSE(part->complete);
+    CHECK_FALSE(fs::exists(target / "data.bin"));
+    const auto rest = shell->sync_up(project.path(), target.string(), all_of(b), {}, {});
+    if (!rest) FAIL(rest.error().what);
+    CHECK(rest->complete);
+    CHECK(rest->resumed > 0);
     CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
   }
   SECTION("another version of it") {
@@ -212,6 +261,45 @@ TEST_CASE("killed in the middle of a large file: nothing under its name, and the
   if (!rest) FAIL(rest.error().what);
   CHECK(rest->resumed > 10 * kMiB);
   CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  CHECK_FALSE(has_leftovers(target));
+}
+
+TEST_CASE("lanes that do not know that their link is dead write nothing into a finished file") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("data.bin", noise(40 * kMiB + 77, 31));
+  const auto target = b.machine.path() / "p";
+  std::stop_source stop;
+  auto relay = std::make_unique<FlakyRelay>(b.server.endpoint());
+  relay->set_rate(10 * kMiB);
+  auto slow = b.connect_to(relay->endpoint());
+  std::atomic<bool> frozen = false;
+  std::jthread first([&] {
+    (void)slow->sync_up(
+        project.path(), target.string(), all_of(b),
+        [&](double f, const std::string&) {
+          if (f < 0.3 || frozen) return;
+          relay->freeze();
+          frozen = true;
+        },
+        stop.get_token());
+  });
+  while (!frozen) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  auto shell = b.connect();
+  const auto rest = shell->sync_up(project.path(), target.string(), all_of(b), {}, {});
+  if (!rest) FAIL(rest.error().what);
+  CHECK(rest->resumed > 0);
+  CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  stop.request_stop();
+  first.join();
+  relay.reset();  // now the machine hears of it
+  for (int i = 0; i < 40; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    REQUIRE(fs::file_size(target / "data.bin") == 40 * kMiB + 77);
+  }
+  CHECK(same_file(project.path() / "data.bin", target / "data.bin"));
+  CHECK(shell->sync_up(project.path(), target.string(), all_of(b), {}, {})->round_trips == 1);
   CHECK_FALSE(has_leftovers(target));
 }
 
@@ -321,4 +409,36 @@ TEST_CASE("many small files go on in tars after cuts; a machine that stays away 
     REQUIRE_FALSE(sent);
     CHECK((sent.error().code == Code::cancelled || sent.error().code == Code::unavailable));
   }
+}
+
+TEST_CASE("memory stays bounded, however large the files and however many") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  {
+    const std::string block = noise(8 * kMiB, 41);
+    std::ofstream one(project.path() / "noise.bin"), two(project.path() / "words.txt");
+    for (int i = 0; i < 20; ++i) one << block;
+    for (int i = 0; i < 20; ++i) two << std::string(8 * kMiB, static_cast<char>('a' + i));
+  }
+  for (int i = 0; i < 5000; ++i)
+    project.write("d" + std::to_string(i % 50) + "/" + std::to_string(i) + ".py", "x");
+  long pages = 0;
+  std::ifstream("/proc/self/statm").ignore(100, ' ') >> pages;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto made = b.connector.connect({.candidates = {b.server.endpoint()}, .pinned_host_key = {}}, {});
+    const bool sent =
+        made && made->shell->sync_up(project.path(), (b.machine.path() / "p").string(), all_of(b), {}, {});
+    ::_exit(sent ? 0 : 1);
+  }
+  int status = 0;
+  rusage used{};
+  ::wait4(child, &status, 0, &used);
+  REQUIRE(status == 0);
+  const long grown = used.ru_maxrss - pages * ::sysconf(_SC_PAGESIZE) / 1024;
+  WARN("memory " << used.ru_maxrss << " kB, beyond the test's own " << grown << " kB");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(grown < 40'000);
+#endif
 }

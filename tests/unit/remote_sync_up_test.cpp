@@ -232,3 +232,142 @@ TEST_CASE("a stop in the middle is heard") {
   CHECK(report.error().code == Code::cancelled);
   CHECK_FALSE(fs::exists(b.machine.path() / "p/f0.txt"));
 }
+
+TEST_CASE("the machine's list: one word when nothing changed, and no list is needed") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  for (int i = 0; i < 800; ++i)
+    project.write("m" + std::to_string(i % 40) + "/f" + std::to_string(i) + ".py",
+                  "print(" + std::to_string(i) + ")");
+  const auto target = b.machine.path() / "p";
+  auto shell = b.connect();
+  auto rules = code_rules(b);
+  const auto sync = [&] {
+    auto report = shell->sync_up(project.path(), target.string(), rules, {}, {});
+    if (!report) FAIL(report.error().what);
+    return *report;
+  };
+  CHECK(sync().round_trips == 2);
+  CHECK(sync().round_trips == 1);
+  SECTION("a new file, a removed one, an edited one") {
+    project.write("new.py", "n");
+    fs::remove(project.path() / "m1/f1.py");
+    project.write("m2/f2.py", "edited");
+    const auto report = sync();
+    CHECK(report.sent_files == 2);
+    CHECK(report.round_trips == 2);
+    CHECK(fs::exists(target / "m1/f1.py"));  // nobody asked to delete
+    CHECK(sync().round_trips == 1);
+  }
+  SECTION("changed over there") {
+    fs::remove(target / "m3/f3.py");
+    b.machine.write("p/m4/f4.py", "other");
+    fs::remove(target / "m5/f5.py");
+    fs::create_symlink("f45.py", target / "m5/f5.py");
+    CHECK(sync().sent_files == 3);
+    CHECK(read_file(target / "m4/f4.py", 100) == "print(4)");
+    CHECK(fs::is_regular_file(fs::symlink_status(target / "m5/f5.py")));
+  }
+  SECTION("the list is lost, or spoilt") {
+    fs::remove_all(b.home.path() / "notes");
+    CHECK(sync().sent_files == 800);  // a few bytes: sent sooner than asked about
+    for (const auto& e : fs::directory_iterator(b.home.path() / "notes"))
+      fs::resize_file(e.path(), fs::file_size(e.path()) / 2 + 3);
+    CHECK(sync().sent_files <= 800);
+    CHECK(sync().round_trips == 1);
+  }
+  SECTION("notes cannot be kept") {
+    rules.notes_folder = "/proc/none";
+    sync();
+    CHECK(read_file(target / "m4/f4.py", 100) == "print(4)");
+  }
+  SECTION("much without a list is asked about") {
+    project.write("large.txt", std::string(3'000'000, 'x'));
+    sync();
+    fs::remove_all(b.home.path() / "notes");
+    const auto report = sync();
+    CHECK(report.sent_files == 0);
+    CHECK(report.round_trips == 3);  // what is there, by our names, and the list again
+  }
+}
+
+TEST_CASE("only what an earlier sync put there is deleted, only when asked, never on doubt") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  project.write("a.py", "a");
+  project.write("b.py", "b");
+  project.write("-c\nodd.py", "c");
+  b.machine.write("p/theirs.py", "made there");
+  const auto target = b.machine.path() / "p";
+  auto shell = b.connect();
+  auto rules = code_rules(b);
+  const auto sync = [&] {
+    auto report = shell->sync_up(project.path(), target.string(), rules, {}, {});
+    if (!report) FAIL(report.error().what);
+    return *report;
+  };
+  sync();
+  fs::remove(project.path() / "b.py");
+  fs::remove(project.path() / "-c\nodd.py");
+  CHECK(sync().deleted == 0);
+  CHECK(fs::exists(target / "b.py"));
+  rules.delete_extra = true;
+  SECTION("asked") {
+    const auto report = sync();
+    CHECK(report.deleted == 2);
+    CHECK(report.sent_files == 0);
+    CHECK(files_below(target) == std::set<std::string>{"a.py", "theirs.py"});
+    CHECK(sync().round_trips == 1);
+  }
+  SECTION("in doubt") {
+    project.write("large.txt", std::string(5000, 'x'));
+    rules.max_file = 1000;
+    const auto report = sync();
+    CHECK(report.deleted == 0);
+    CHECK(fs::exists(target / "b.py"));
+    CHECK(has_mention(report.stayed.named, "nothing was deleted"));
+  }
+}
+
+TEST_CASE("names at the limits, empty files, folders that cannot be read or written") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  const std::string longest(251, 'n');
+  for (const std::string& path :
+       std::vector<std::string>{longest + ".py", "a/" + longest + ".py", "-rf/--.py", "empty.py", "\n.py",
+                                "*.py", "$(touch x).py", "'\"`.py", "ü/\xff\xfe.py"})
+    project.write(path, path == "empty.py" ? "" : path);
+  const auto target = b.machine.path() / "p";
+  auto shell = b.connect();
+  const auto report = shell->sync_up(project.path(), target.string(), code_rules(b), {}, {});
+  if (!report) FAIL(report.error().what);
+  CHECK(files_below(target) == files_below(project.path()));
+  for (const std::string& path : files_below(project.path())) {
+    CAPTURE(path);
+    CHECK(*read_file(target / path, 1000) == *read_file(project.path() / path, 1000));
+  }
+  CHECK(shell->sync_up(project.path(), target.string(), code_rules(b), {}, {})->round_trips == 1);
+}
+
+TEST_CASE("time runs out: what is through stays, the next call brings the rest") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  TempFolder project;
+  for (int i = 0; i < 20; ++i) project.write("f" + std::to_string(i) + ".txt", std::string(300'000, 'x'));
+  auto shell = b.connect();
+  auto rules = code_rules(b);
+  int asked = 0;
+  rules.enough = [&] { return ++asked > 8; };
+  const auto first = shell->sync_up(project.path(), (b.machine.path() / "p").string(), rules, {}, {});
+  if (!first) FAIL(first.error().what);
+  CHECK_FALSE(first->complete);
+  CHECK(first->sent_files == 8);
+  rules.enough = {};
+  const auto second = shell->sync_up(project.path(), (b.machine.path() / "p").string(), rules, {}, {});
+  if (!second) FAIL(second.error().what);
+  CHECK(second->complete);
+  CHECK(second->sent_files == 12);
+}
