@@ -19,6 +19,16 @@ std::string job_names(const std::string& experiment) {
          "\\)[[:space:]].*/\\1/p'; }\n";
 }
 
+std::string container_function() {
+  // Field 22 of stat, in hundredths since boot; the name in parentheses may hold spaces.
+  return R"sh(container() {
+  set -- $(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d ' ' -f 20) $(cut -d . -f 1 /proc/uptime 2>/dev/null) $(head -c 36 /proc/sys/kernel/random/boot_id 2>/dev/null)
+  case $1$2 in ''|*[!0-9]*) return;; esac
+  [ -n "$3" ] && echo "$3-$1 $(($2-$1/100))"
+}
+)sh";
+}
+
 std::string log_path(const std::string& experiment) { return "/workspace/" + experiment + ".log"; }
 
 }  // namespace vastgpu

@@ -17,4 +17,8 @@ std::string turn_of(const Job& job);
 /// its screen session as "pid.name". A plain name needs no quotes.
 std::string job_names(const std::string& experiment);
 
+/// `container`, which prints what tells one start of this container from another: "BOOT-START AGE", the age
+/// in seconds. Empty where /proc does not tell.
+std::string container_function();
+
 }  // namespace vastgpu

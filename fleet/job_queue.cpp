@@ -90,9 +90,9 @@ std::string install_queue_script() {
   return "cat >$q/runner.new <<'RUNNER'\n" + std::string(kRunner) + "RUNNER\nmv $q/runner.new $q/runner.sh\n";
 }
 
-std::string list_queue_script() {
+std::string list_queue_script(bool go_on) {
   return "( cd $q 2>/dev/null && ls | grep '^[0-9]\\{12\\}-' | head -n " + std::to_string(kMostEntries) +
-         "; echo \"why $(head -c 200 $q/why 2>/dev/null)\" )\nrun_queue\n";
+         "; echo \"why $(head -c 200 $q/why 2>/dev/null)\" )\n" + (go_on ? "run_queue\n" : "");
 }
 
 QueueLook read_queue(std::string_view answer) {

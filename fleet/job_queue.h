@@ -19,8 +19,9 @@ std::string queue_functions();
 /// Writes the runner's script where run_queue finds it.
 std::string install_queue_script();
 
-/// The part of a look: one line "ENTRY TURN NEEDED" for each, then "why ..." as the runner last said.
-std::string list_queue_script();
+/// The part of a look: the name of each entry, then "why ..." as the runner last said. With `go_on` a runner
+/// is started where somebody waits and none lives.
+std::string list_queue_script(bool go_on);
 
 struct QueueLook {
   std::vector<std::string> waiting;  ///< names of experiments, the next one first

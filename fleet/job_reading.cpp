@@ -31,19 +31,6 @@ std::string_view last_lines(std::string_view text, int lines) {
   return text;
 }
 
-/// A progress bar drawn with carriage returns is worth its last state only.
-std::string without_redraws(std::string_view log) {
-  std::vector<std::string> lines;
-  for (const std::string& line : split(log, '\n')) {
-    std::string_view shown = line;
-    while (!shown.empty() && shown.back() == '\r') shown.remove_suffix(1);
-    if (const auto cut = shown.rfind('\r'); cut != std::string_view::npos) shown.remove_prefix(cut + 1);
-    lines.emplace_back(shown);
-  }
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return clean(join(lines, "\n"), kMostLog);
-}
-
 /// What the machine noted about a job's run: how long, how much memory, how far.
 JobEnd read_end(std::string_view facts, std::string_view log, std::optional<TimePoint> machine_now) {
   JobEnd end;
@@ -105,35 +92,131 @@ std::string gpu_words(const std::string& csv) {
   return join(words, "; ");
 }
 
-bool is_of_turn(const Job& job, const std::string& body) {
-  const std::string facts = body.substr(0, body.find('\n'));
+std::string last_states(std::string_view log, std::size_t most) {
+  std::vector<std::string> lines;
+  for (const std::string& line : split(log, '\n')) {
+    std::string_view shown = line;
+    while (!shown.empty() && shown.back() == '\r') shown.remove_suffix(1);
+    if (const auto cut = shown.rfind('\r'); cut != std::string_view::npos) shown.remove_prefix(cut + 1);
+    lines.emplace_back(shown);
+  }
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return clean(join(lines, "\n"), most);
+}
+
+bool is_of_turn(const Job& job, const std::string& facts) {
   return facts.find("-" + turn_of(job) + "; size=") != std::string::npos;
 }
 
-void read_job(JobLook& look, const std::string& body, int lines, std::optional<TimePoint> machine_now,
-              TimePoint now) {
-  const auto first_end = std::min(body.find('\n'), body.size());
-  const std::string facts = body.substr(0, first_end);
-  const auto log = std::string_view(body).substr(std::min(first_end + 1, body.size()));
-  look.log = without_redraws(last_lines(log, lines));
-  look.so_far = read_end(facts, log, machine_now);
-  look.log_size =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(number_after(facts, "size=").value_or(0), 0));
-  const auto beat = moment_after(facts, "beat=");
-  if (beat && machine_now) look.heartbeat_age = *machine_now - *beat;
-  const auto exit_code = number_after(facts, "exit=");
-  if (exit_code) {
-    look.job.state = *exit_code == 0 ? JobState::finished : JobState::failed;
-    look.job.exit_code = static_cast<int>(std::clamp<std::int64_t>(*exit_code, -1, 255));
-    if (const auto ended = moment_after(facts, "ended=")) look.job.ended = *ended;
+void follow_log(LogFollow& log, const std::string& part, const std::string& rest) {
+  const auto first_end = std::min(part.find('\n'), part.size());
+  const auto inode = number_after("=" + part.substr(0, first_end), "=");
+  const auto from = number_after(part.substr(0, first_end), " ");
+  if (!inode || !from || *inode <= 0 || *from < 0) return;  // no log yet, or a cut answer
+  const std::string bytes = part.substr(std::min(first_end + 1, part.size()));
+  const auto begin = static_cast<std::uint64_t>(*from), end = begin + bytes.size();
+  if (log.place.inode == 0 && log.place.at > 0)
+    log.place.inode = static_cast<std::uint64_t>(*inode);  // bytes alone
+  const bool same = log.place.inode == static_cast<std::uint64_t>(*inode) && end >= log.place.at;
+  std::string fresh;
+  if (same && begin <= log.place.at) {
+    const auto known = static_cast<std::size_t>(log.place.at - begin);
+    if (log.window.empty()) log.window = bytes.substr(0, known);
+    fresh = bytes.substr(known);
+  } else if (same) {
+    log.skipped += begin - log.place.at;
+    fresh = (log.window.empty() ? "" : "\n") + bytes;
+  } else {
+    log.rotated |= log.place.inode != 0;
+    fresh = rest + (rest.empty() || rest.back() == '\n' ? "" : "\n") + bytes;
+  }
+  log.place = {static_cast<std::uint64_t>(*inode), end};
+  log.fresh += fresh.size();
+  log.window += fresh;
+  if (log.window.size() > kMostWindow) log.window.erase(0, log.window.size() - kMostWindow);
+  log.fresh = std::min(log.fresh, log.window.size());
+}
+
+namespace {
+
+/// What stands behind `key` up to the next blank or ";".
+std::string word_after(const std::string& facts, std::string_view key) {
+  const auto at = facts.find(key);
+  if (at == std::string::npos) return {};
+  const auto from = at + key.size();
+  return facts.substr(from, facts.find_first_of(" ;", from) - from);
+}
+
+/// Why a job that left no exit code is lost.
+std::string loss_words(const JobLook& look, const std::string& facts, const LookTerms& t) {
+  const std::string then = word_after(facts, " box=");
+  const auto space = t.container.find(' ');
+  const std::string now = t.container.substr(0, space);
+  if (then.empty() || now.empty() || then == now) return {};
+  std::string at;
+  if (const auto age = number_after(t.container, " ");
+      age && t.machine_now && *age >= 0 && *age < 1'000'000'000) {
+    // Its last heartbeat was before, however the machine counts.
+    const TimePoint beat = look.heartbeat_age ? *t.machine_now - *look.heartbeat_age : TimePoint{};
+    const TimePoint start = *t.machine_now - std::chrono::seconds(*age);
+    at = " at " + to_iso8601(std::clamp(start, std::min(beat, *t.machine_now), *t.machine_now) - t.skew);
+  }
+  return "the container was restarted under it" + at;
+}
+
+void read_state(JobLook& look, const std::string& facts, const LookTerms& t) {
+  Job& job = look.job;
+  if (const auto exit_code = number_after(facts, "exit=")) {
+    const bool stopped = word_after(facts, " stopped=") == "1";
+    job.state = stopped ? JobState::stopped : *exit_code == 0 ? JobState::finished : JobState::failed;
+    job.exit_code = static_cast<int>(std::clamp<std::int64_t>(*exit_code, -1, 255));
+    job.note.clear();
+    if (const auto ended = moment_after(facts, "ended=")) job.ended = *ended;
     return;
   }
-  const bool open = look.job.state == JobState::starting || look.job.state == JobState::running;
-  if (look.screen_alive)
-    look.job.state = JobState::running;
-  else if (open && !facts.empty() && look.heartbeat_age.value_or(now - look.job.started) > kStale)
-    look.job.state =
-        JobState::lost;  // no screen, no exit code, no heartbeat: the container was restarted under it
+  if (look.queue_place > 0 && t.lease_over && !look.screen_alive) {
+    job.state = JobState::lost, job.note = "the lease ended before its turn in the queue";
+    return;
+  }
+  if (look.queue_place > 0) {
+    job.state = JobState::queued;
+    job.note = look.queue_place == 1 ? t.queue->why
+                                     : text("number ", look.queue_place, " in the queue of the machine");
+    return;
+  }
+  if (look.screen_alive) {
+    job.state = JobState::running, job.note.clear();
+    return;
+  }
+  if (!is_open(job.state) || facts.empty()) return;
+  if (const std::string restarted = loss_words(look, facts, t); !restarted.empty()) {
+    job.state = JobState::lost, job.note = restarted;
+  } else if (look.heartbeat_age.value_or(t.now - job.started) > Duration(kStale)) {
+    job.note = job.state == JobState::queued
+                   ? "it is not in the queue of the machine any more, and did not start"
+                   : "its screen session is gone, and it left no exit code and no heartbeat for minutes";
+    job.state = JobState::lost;
+  }
+}
+
+}  // namespace
+
+void read_job(JobLook& look, const std::string& facts, std::string window, const LookTerms& t) {
+  look.window = std::move(window);
+  look.log = last_states(last_lines(look.window, t.lines));
+  look.so_far = read_end(facts, look.window, t.machine_now);
+  look.log_size =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(number_after(facts, "size=").value_or(0), 0));
+  look.gpus = clean_line(word_after(facts, " gpus="), 200);
+  const auto before = number_after(facts, " killed="), after = number_after(facts, " killed_end=");
+  if (before && after && *after >= *before) look.oom_kills = static_cast<std::uint64_t>(*after - *before);
+  const auto beat = moment_after(facts, "beat=");
+  if (beat && t.machine_now) look.heartbeat_age = *t.machine_now - *beat;
+  if (t.queue != nullptr) {
+    const auto at = std::ranges::find(t.queue->waiting, look.job.experiment);
+    if (at != t.queue->waiting.end()) look.queue_place = static_cast<int>(at - t.queue->waiting.begin()) + 1;
+  }
+  read_state(look, facts, t);
 }
 
 }  // namespace vastgpu

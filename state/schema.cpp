@@ -206,7 +206,15 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'ev
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch};
+// What a job waits for and what it is given, besides its command.
+constexpr const char* kJobTerms = R"sql(
+ALTER TABLE jobs ADD COLUMN gpus_needed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN env_names TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN env_file TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kJobTerms};
 
 Error stranger() {
   return {.code = Code::wrong_state,
