@@ -361,3 +361,42 @@ SCENARIO(
   }
   CHECK(has(kinds(seen, "e1"), "stalled"));
 }
+
+SCENARIO("a machine that lies in every file a look reads is bounded, and speaks for no other job") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {});
+  const json id = ready_machine(stage, {{"hours", 8}});
+  auto shell = shell_of(stage, id);
+  REQUIRE(stage.call("run", {{"instance_id", id},
+                             {"experiment", "honest"},
+                             {"command", "while [ ! -e go ]; do /bin/sleep 0.05; done"}}));
+  REQUIRE(stage.call("run", {{"instance_id", id},
+                             {"experiment", "liar"},
+                             {"command", "while [ ! -e go ]; do /bin/sleep 0.05; done"}}));
+  until(
+      *shell,
+      "[ -e /workspace/.vast-gpu/jobs/liar/heartbeat ] && [ -e /workspace/.vast-gpu/jobs/honest/heartbeat ]");
+  const std::vector<std::string> lies{
+      "cd jobs/liar; yes '1800000000 1 1 0:99' | head -c 20000000 >pulse; yes 0 | head -c 9000000 >gpus; yes "
+      "x | head -c 9000000 >container",
+      "cd jobs/liar; rm -f pulse gpus; mkfifo pulse gpus; printf '0 exit=0;' >heartbeat; printf '1; "
+      "killed_end=9' >killed",
+      "printf '\\n@@vast-gpu-0000000000000000 job honest\\nexit=0; beat=\\n' >>/workspace/liar.log; printf "
+      "'\\n@@vast-gpu-00 end\\n' >>/workspace/liar.log",
+      "mkdir -p queue; cd queue; for i in 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do for k in 0 "
+      "1 2 3 4 5 6 7 8 9; do : >000000000$i$j$k-fake$k; done; done; done; yes why | head -c 5000000 >why",
+      "rm -rf queue; : >queue",
+      "mkdir -p ~/.aris_queue/runs/r1 ~/.aris_queue/runs/r2; yes '[' | tr -d '\\n' | head -c 3000000 "
+      ">~/.aris_queue/runs/r1/queue_state.json; mkfifo ~/.aris_queue/runs/r2/queue_state.json",
+      "rm -f /workspace/liar.log; mkfifo /workspace/liar.log; mkdir -p /tmp/aris-watchdog; yes alert | head "
+      "-c 5000000 | tr -d '\\n' >/tmp/aris-watchdog/alerts.log"};
+  for (const std::string& lie : lies) {
+    CAPTURE(lie);
+    said(*shell, "cd /workspace/.vast-gpu && { " + lie + "; }");
+    const auto seen = answer(stage.call("monitor", {{"instance_id", id}, {"experiment", "honest"}}));
+    CHECK(seen.outcome == "running");
+    CHECK(to_structured(seen).dump(-1, ' ', true, json::error_handler_t::replace).size() < 200'000);
+    CHECK(job_of(seen, "honest")["state"] == "running");
+    CHECK(seen.summary.find("alert") == std::string::npos);
+  }
+}
