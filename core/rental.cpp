@@ -8,7 +8,7 @@ constexpr std::array kStatusWords{"renting",    "booting",   "ready",  "stopped"
                                   "destroying", "destroyed", "refused"};
 constexpr std::array kLeaseEndWords{"stop", "destroy"};
 constexpr std::array kHostKeyWords{"first use", "container log", "contradicted by the container log"};
-constexpr std::array kJobWords{"starting", "running", "finished", "failed", "lost"};
+constexpr std::array kJobWords{"queued", "starting", "running", "finished", "failed", "lost", "stopped"};
 
 template <class E, std::size_t N>
 std::optional<E> find_word(const std::array<const char*, N>& words, std::string_view word) {

@@ -140,9 +140,26 @@ struct MachineBoot {
   Hours took{};
 };
 
-enum class JobState { starting, running, finished, failed, lost };
+enum class JobState {
+  queued,    ///< waits on its machine for free GPUs
+  starting,  ///< asked for; the answer may be lost
+  running,
+  finished,  ///< exit code 0
+  failed,    ///< another exit code
+  lost,      ///< it left neither an exit code nor a screen session
+  stopped,   ///< somebody asked for it
+};
 const char* to_string(JobState s);
 std::optional<JobState> parse_job_state(std::string_view word);
+
+/// Work that is left on its machine: it runs, or will.
+constexpr bool is_open(JobState s) {
+  return s == JobState::queued || s == JobState::starting || s == JobState::running;
+}
+/// It ended, and nothing starts it again by itself.
+constexpr bool has_ended(JobState s) {
+  return s == JobState::finished || s == JobState::failed || s == JobState::stopped;
+}
 
 /// One experiment on an instance, in its own screen session.
 struct Job {
@@ -154,7 +171,11 @@ struct Job {
   std::optional<int> exit_code;
   TimePoint started{};
   std::optional<TimePoint> ended;
-  std::string gpus = {};  ///< CUDA_VISIBLE_DEVICES; empty: all
+  std::string gpus = {};       ///< CUDA_VISIBLE_DEVICES; empty: all, or those that the queue gives it
+  int gpus_needed = 0;         ///< it waits in the queue until so many are free; 0: started at once
+  std::string env_names = {};  ///< "HF_TOKEN SEED": what its environment file sets; values are never kept
+  std::string env_file = {};   ///< the file at home that they came from; empty: from the call alone
+  std::string note = {};       ///< why it stands as it does, for people
 };
 
 }  // namespace vastgpu

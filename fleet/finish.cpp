@@ -1,5 +1,8 @@
 #include "fleet/finish.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/bring_home.h"
@@ -45,13 +48,33 @@ Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, con
                   "nothing was destroyed: screen session " + join(look->foreign_screens, ", ") +
                       ", which somebody else started, is still running",
                   keep);
+  // The end of the lease ended their work, too.
+  if (!request.stop_running && d.clock.now() <= rental.lease_end)
+    for (const TheirQueue& queue : look->theirs.queues)
+      if (queue.open())
+        return refuse(Code::wrong_state, "nothing was destroyed: " + to_words(queue) + ": it is not over",
+                      keep);
   bool stopped_one = false;
+  for (const std::string& name : look->strange_waiters) {
+    if (!request.stop_running)
+      return refuse(
+          Code::wrong_state,
+          "nothing was destroyed: " + name + " waits in the queue of the machine, and is not in this ledger",
+          keep);
+    if (auto ended = stop_job(**shell, name, caller.stop); !ended)
+      return refuse(Code::wrong_state, "nothing was destroyed: " + ended.error().what, "call again, " + lose);
+  }
+  // Those that wait go first: a GPU that becomes free would start them.
+  std::ranges::stable_sort(look->jobs, std::greater{}, &JobLook::queue_place);
   for (const JobLook& job : look->jobs) {
-    if (job.job.state != JobState::running) continue;
+    const bool waits = job.job.state == JobState::queued;
+    if (job.job.state != JobState::running && !waits) continue;
     stopped_one = true;
     if (!request.stop_running)
       return refuse(Code::wrong_state,
-                    "nothing was destroyed: experiment " + job.job.experiment + " is still running", keep);
+                    "nothing was destroyed: experiment " + job.job.experiment +
+                        (waits ? " still waits in the queue of the machine" : " is still running"),
+                    keep);
     if (auto ended = stop_job(**shell, job.job.experiment, caller.stop); !ended)
       return refuse(Code::wrong_state, "nothing was destroyed: " + ended.error().what, "call again, " + lose);
   }

@@ -23,9 +23,7 @@ Result<bool> lost_work(const Deps& d, const Rental& r, TimePoint now) {
     return false;
   auto jobs = d.ledger.jobs(r.label);
   if (!jobs) return fail(std::move(jobs).error());
-  if (std::ranges::none_of(
-          *jobs, [](const Job& j) { return j.state != JobState::finished && j.state != JobState::failed; }))
-    return false;
+  if (std::ranges::none_of(*jobs, [](const Job& j) { return !has_ended(j.state); })) return false;
   auto events = d.ledger.events(r.label);
   if (!events) return fail(std::move(events).error());
   if (last_event(*events, kStaysEvent) != nullptr || last_event(*events, "discard") != nullptr) return false;

@@ -52,7 +52,7 @@ std::string watch_memory_script(const std::string& gpus) {
   // belongs to the job's session, so that stopping the job stops it too. nvidia-smi may hang with its driver.
   // What others held is the least that was ever seen: a job that ended a moment ago may still be giving its
   // memory back.
-  return "only=" + (is_index_list(gpus) ? gpus : "") + R"sh(
+  return "only=" + (is_index_list(gpus) || gpus == kVisibleDevices ? gpus : "") + R"sh(
 (
   unset command
   look() {

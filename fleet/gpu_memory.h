@@ -16,6 +16,9 @@ namespace vastgpu {
 /// indices as in "0,1"; anything else watches all.
 std::string watch_memory_script(const std::string& gpus);
 
+/// As `gpus`: those that the script's own CUDA_VISIBLE_DEVICES names.
+inline constexpr const char* kVisibleDevices = "$CUDA_VISIBLE_DEVICES";
+
 /// The GPUs a job is told to use: of its own argument, else of CUDA_VISIBLE_DEVICES= at the start of its
 /// command; empty when neither is a list of indices.
 std::string gpus_of_job(const std::string& argument, const std::string& command);

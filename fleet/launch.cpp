@@ -212,8 +212,8 @@ Result<void> create(const Deps& d, Rental& rental, const LaunchRequest& request,
   ask.image = rental.image;
   ask.disk = rental.disk;
   ask.label = rental.label;
-  ask.onstart = onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end,
-                                rental.log_mark});
+  ask.onstart =
+      onstart_script({d.settings.api_url, rental.lease_end, d.clock.now(), rental.at_end, rental.log_mark});
   ask.env = rental_env(rental, d.settings.owner);
   if (rental.interruptible) ask.bid = rental.bid.value_or(rental.price);
   auto answer = d.market.rent(ask, std::move(stop));

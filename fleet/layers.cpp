@@ -152,7 +152,8 @@ Result<std::vector<std::string>> warnings_of(const Deps& d, const Rental& rental
                        money(rental.price));
   auto jobs = d.ledger.jobs(rental.label);
   if (!jobs) return fail(std::move(jobs).error());
-  const bool works = std::ranges::any_of(*jobs, [](const Job& j) { return j.state == JobState::running; });
+  const bool works = std::ranges::any_of(
+      *jobs, [](const Job& j) { return j.state == JobState::running || j.state == JobState::queued; });
   if (works && rental.lease_end - now < kLeaseNearlyOver) {
     const std::string no = why_not_renewed(rental, d.settings.account, read_project_settings(rental.project));
     if (!no.empty())

@@ -294,7 +294,7 @@ class Seeing {
     const auto pause = open_pause(events_);
     for (JobLook& j : look->jobs) {
       Job& job = j.job;
-      if (j.screen_alive || job.state == JobState::finished || job.state == JobState::failed) continue;
+      if (j.screen_alive || j.queue_place > 0 || has_ended(job.state)) continue;
       int before = 0;
       bool in_this_pause = false;
       for (const LedgerEvent& e : events_) {
@@ -315,7 +315,7 @@ class Seeing {
         if (auto noted = note(kRestartEvent, {{"experiment", job.experiment}, {"time", before + 1}}); !noted)
           return fail(std::move(noted).error());
       }
-      auto again = start_job(d_, rental_, {job.command, job.experiment, job.gpus, job.auto_destroy}, caller_);
+      auto again = start_job(d_, rental_, same_again(job), caller_);
       if (!again) return fail(std::move(again).error().during("starting " + job.experiment + " again"));
       names.push_back(job.experiment);
     }

@@ -221,19 +221,41 @@ Result<void> send_back(const Deps& d, const Rental& lost, const Rental& fresh, S
       {d.clock.now(), kSentBackEvent, fresh.label, {{"files", files}, {"of", lost.label}}});
 }
 
-/// The experiments that had not ended, under their names, with their commands.
+/// The same on another machine. Its environment was only on the lost one, unless a file at home has it.
+Result<JobRequest> elsewhere(const Rental& fresh, const Job& job) {
+  JobRequest request = same_again(job);
+  request.kept_env.reset();
+  request.gpus_needed = std::min(request.gpus_needed, fresh.num_gpus);
+  if (job.env_names.empty()) return request;
+  auto env = job.env_file.empty() ? Result<JobEnv>(JobEnv{}) : read_env_file(fresh.project, job.env_file);
+  if (!env || env_names(*env) != job.env_names)
+    return fail({.code = Code::unavailable,
+                 .what = job.experiment + " is not started again: its environment (" + job.env_names +
+                         ") was only on the lost machine",
+                 .next_step = "call run with env again"});
+  request.env = *std::move(env);
+  return request;
+}
+
+/// The experiments that had not ended, under their names, with their commands. `left_behind`: why some were
+/// not started.
 Result<std::vector<std::string>> start_again(const Deps& d, const Rental& lost, const Rental& fresh,
-                                             const Caller& caller) {
+                                             std::vector<std::string>& left_behind, const Caller& caller) {
   auto jobs = d.ledger.jobs(lost.label);
   if (!jobs) return fail(std::move(jobs).error());
   auto there = d.ledger.jobs(fresh.label);
   if (!there) return fail(std::move(there).error());
   std::vector<std::string> names;
   for (Job& job : *jobs) {
-    if (job.state == JobState::finished || job.state == JobState::failed) continue;
+    if (has_ended(job.state)) continue;
     const auto started = std::ranges::find(*there, job.experiment, &Job::experiment);
     if (started == there->end() || started->state == JobState::starting) {
-      auto again = start_job(d, fresh, {job.command, job.experiment, job.gpus, job.auto_destroy}, caller);
+      auto request = elsewhere(fresh, job);
+      if (!request) {
+        left_behind.push_back(request.error().what);
+        continue;
+      }
+      auto again = start_job(d, fresh, *request, caller);
       if (!again) return fail(std::move(again).error().during("starting " + job.experiment + " again"));
     }
     names.push_back(job.experiment);
@@ -277,7 +299,8 @@ Result<RerentOutcome> prepare(const Deps& d, const Rental& lost, Rental fresh, c
   auto shell = reach(d, fresh, caller.stop);
   if (!shell) return fail(std::move(shell).error());
   if (auto sent = send_back(d, lost, fresh, **shell, caller); !sent) return fail(std::move(sent).error());
-  auto names = start_again(d, lost, fresh, caller);
+  std::vector<std::string> left_behind;
+  auto names = start_again(d, lost, fresh, left_behind, caller);
   if (!names) return fail(std::move(names).error());
   auto noted = d.ledger.add_event(
       {d.clock.now(), kTakenOverEvent, lost.label, {{"by", fresh.label}, {"experiments", *names}}});
@@ -286,7 +309,7 @@ Result<RerentOutcome> prepare(const Deps& d, const Rental& lost, Rental fresh, c
                        (names->empty() ? std::string("nothing was left to run; ")
                                        : "experiment " + join(*names, ", ") + " runs again on ") +
                            "instance " + to_string(*fresh.instance) + ", a " + fresh.gpu_name + " at " +
-                           money(fresh.price),
+                           money(fresh.price) + (left_behind.empty() ? "" : "; " + join(left_behind, "; ")),
                        fresh};
 }
 

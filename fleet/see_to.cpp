@@ -38,8 +38,8 @@ constexpr auto kLookNearEnd = std::chrono::seconds(30);
 constexpr auto kCollectEvery = std::chrono::minutes(10);
 constexpr auto kCollectInHurry = std::chrono::minutes(3);
 
-bool is_open(JobState s) { return s == JobState::running || s == JobState::starting; }
-bool went_wrong(JobState s) { return s == JobState::failed || s == JobState::lost; }
+// What somebody stopped by hand is about to be changed or looked at.
+bool went_wrong(JobState s) { return s == JobState::failed || s == JobState::lost || s == JobState::stopped; }
 
 bool all_over(const std::vector<Job>& jobs) {
   return !jobs.empty() && std::ranges::none_of(jobs, [](const Job& j) { return is_open(j.state); });
@@ -266,9 +266,13 @@ class Tending {
     std::string seen = words_of(jobs_);
     if (!look->foreign_screens.empty())
       seen += ", screen session " + join(look->foreign_screens, ", ") + " of somebody else runs";
+    if (!look->strange_waiters.empty())
+      seen += ", " + join(look->strange_waiters, ", ") + " waits in its queue and is not in this ledger";
+    for (const TheirQueue& queue : look->theirs.queues)
+      if (queue.open()) seen += ", " + to_words(queue);
     if (auto noted = note(*look, **shell); !noted) return failed(line_, noted.error());
 
-    const bool over = all_over(jobs_) && look->foreign_screens.empty();
+    const bool over = all_over(jobs_) && !look->others_work();
     const bool failed_one = std::ranges::any_of(jobs_, [](const Job& j) { return went_wrong(j.state); });
     const bool wanted = may_destroy(rental_, jobs_);
     // Started for its results, by a pass that died: what stopped its experiments was the end of the lease.
@@ -296,7 +300,7 @@ class Tending {
         std::chrono::abs(*look.guard_end - rental_.lease_end) > kGuardHoldsAnother)
       if (auto told = tell_lease(d_, rental_, shell, terms_.stop); !told)
         warn("its guard holds another lease end and could not be told: " + told.error().what);
-    const bool busy = !look.foreign_screens.empty() ||
+    const bool busy = look.others_work() ||
                       std::ranges::any_of(look.jobs, [](const JobLook& j) { return is_open(j.job.state); });
     auto still = busy ? Result<Stillness>(Stillness{}) : feel(shell, terms_.stop);
     if (!still) return {};  // nothing is known about it: neither idle nor not

@@ -34,7 +34,9 @@ class SharedLooks : public Market {
   Result<std::optional<Instance>> instance(InstanceId id, std::stop_token s) override {
     return market_.instance(id, std::move(s));
   }
-  Result<void> destroy(InstanceId id, std::stop_token s) override { return market_.destroy(id, std::move(s)); }
+  Result<void> destroy(InstanceId id, std::stop_token s) override {
+    return market_.destroy(id, std::move(s));
+  }
   Result<void> stop_instance(InstanceId id, std::stop_token s) override {
     return market_.stop_instance(id, std::move(s));
   }
@@ -73,9 +75,8 @@ class SharedLooks : public Market {
       while (ended_ < wanted) {
         if (asking_) {
           if (!changed_.wait(hold, stop, [&] { return !asking_ || ended_ >= wanted; }))
-            return fail({.code = Code::cancelled,
-                         .what = "stopped on request",
-                         .next_step = "call again to go on"});
+            return fail(
+                {.code = Code::cancelled, .what = "stopped on request", .next_step = "call again to go on"});
           continue;
         }
         asking_ = true;

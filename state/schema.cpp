@@ -213,7 +213,15 @@ ALTER TABLE rentals ADD COLUMN host_key_proof TEXT NOT NULL DEFAULT 'first use';
 ALTER TABLE rentals ADD COLUMN host_key_line TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys};
+// What a job waits for and what it is given, besides its command.
+constexpr const char* kJobTerms = R"sql(
+ALTER TABLE jobs ADD COLUMN gpus_needed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN env_names TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN env_file TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys, kJobTerms};
 
 Error stranger() {
   return {.code = Code::wrong_state,

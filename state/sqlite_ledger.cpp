@@ -282,10 +282,13 @@ Result<void> SqliteLedger::pin_account(AccountId account) {
 Result<void> SqliteLedger::put_job(const Job& job) {
   const std::scoped_lock hold(mutex_);
   return about_rental(
-      rows::insert(db_, "jobs", job,
-                   "ON CONFLICT (label, experiment) DO UPDATE SET command = excluded.command, "
-                   "auto_destroy = excluded.auto_destroy, state = excluded.state, "
-                   "exit_code = excluded.exit_code, started = excluded.started, ended = excluded.ended"),
+      rows::insert(
+          db_, "jobs", job,
+          "ON CONFLICT (label, experiment) DO UPDATE SET command = excluded.command, "
+          "auto_destroy = excluded.auto_destroy, state = excluded.state, "
+          "exit_code = excluded.exit_code, started = excluded.started, ended = excluded.ended, "
+          "gpus = excluded.gpus, gpus_needed = excluded.gpus_needed, env_names = excluded.env_names, "
+          "env_file = excluded.env_file, note = excluded.note"),
       job.label);
 }
 

@@ -91,6 +91,16 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
       if (auto jobs = deps->ledger.jobs(row.rental->label); jobs && !jobs->empty())
         experiment = jobs->front().experiment;
       facts["experiment"] = experiment.empty() ? json(nullptr) : json(experiment);
+      facts["experiments"] = json::array();
+      if (auto jobs = deps->ledger.jobs(row.rental->label); jobs) {
+        std::vector<std::string> words;
+        for (const Job& j : *jobs) {
+          facts["experiments"].push_back({{"experiment", j.experiment}, {"state", to_string(j.state)}});
+          if (is_open(j.state)) words.push_back(j.experiment + " " + to_string(j.state));
+        }
+        if (words.size() > 1 || (words.size() == 1 && !words.front().ends_with(" running")))
+          e.details += text("- instance ", i.id.value, " experiments: ", join(words, ", "), "\n");
+      }
       auto watched = watched_facts(*deps, *row.rental);
       if (!watched) return fail(std::move(watched).error());
       facts["layers"] = to_facts(watched->layers, deps->clock.now());

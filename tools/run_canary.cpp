@@ -10,8 +10,6 @@ namespace {
 
 constexpr auto kLook = std::chrono::seconds(5);
 
-bool over(JobState s) { return s == JobState::finished || s == JobState::failed || s == JobState::lost; }
-
 json to_facts(const std::optional<Elsewhere>& e) {
   if (!e) return nullptr;
   return {{"quote_id", e->quote_id},
@@ -95,7 +93,7 @@ Result<Envelope> run_canary(const Deps& d, const Rental& rental, const JobReques
   auto jobs = d.ledger.jobs(rental.label);
   if (!jobs) return fail(std::move(jobs).error());
   const auto known = std::ranges::find(*jobs, canary.experiment, &Job::experiment);
-  const bool tried = known != jobs->end() && known->command == canary.command && over(known->state);
+  const bool tried = known != jobs->end() && known->command == canary.command && !is_open(known->state);
   if (!tried)
     if (auto job = start_job(d, rental, canary, caller); !job)
       return fail(std::move(job).error().during("starting the canary"));
@@ -108,7 +106,7 @@ Result<Envelope> run_canary(const Deps& d, const Rental& rental, const JobReques
         look->jobs, [&](const JobLook& j) { return j.job.experiment == canary.experiment; });
     if (it == look->jobs.end())
       return fail({.code = Code::internal, .what = "the canary is not listed", .next_step = "run it again"});
-    if (over(it->job.state)) return verdict(d, rental, request, *it, caller);
+    if (!is_open(it->job.state)) return verdict(d, rental, request, *it, caller);
     caller.progress(0.5, "trying " + request.experiment + (it->log.empty() ? "" : ": " + it->log));
     if (d.clock.now() >= caller.until || !d.clock.sleep_for(kLook, caller.stop)) break;
   }

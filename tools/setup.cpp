@@ -114,7 +114,9 @@ Result<Envelope> setup(Workplace& workplace, const SetupArgs& a, CallContext& ca
       e.next.push_back(
           {"run",
            {{"instance_id", a.instance_id}, {"command", "python train.py"}, {"experiment", "exp01"}},
-           "with the project's real command and a name for the experiment"});
+           "with the project's real command and a name for the experiment; it is checked before it starts, "
+           "and "
+           "with preflight_only true it is only checked"});
       break;
   }
   return e;

@@ -103,6 +103,55 @@ SCENARIO("the steps of other tools work by hand on a machine we rented") {
   CHECK(fs::exists(stage.project() / "logs" / "m1_base.seed0.log"));
 }
 
+SCENARIO("a queue that another tool keeps on our machine is work that is left") {
+  if (const auto why = sandbox::machines_unavailable()) {
+    WARN("skipped: " << *why);
+    return;
+  }
+  RentalStage stage(VASTGPU_BINARY, {});
+  auto rented = stage.rent();
+  REQUIRE(rented);
+  const json id = rented->facts["instance_id"];
+  const json entry = stage.instance_file().at(0);
+  const auto state = [&](const std::string& one, const std::string& two) {
+    by_hand(stage, entry,
+            "mkdir -p ~/.aris_queue/runs/20261002T081500Z /tmp/aris-watchdog; cd "
+            "~/.aris_queue/runs/20261002T081500Z; echo '" +
+                json{{"meta", {{"project", "p"}}},
+                     {"phases", json::array()},
+                     {"jobs", json::array({{{"id", "a"}, {"status", one}, {"screen_name", "EQ_a"}},
+                                           {{"id", "b"}, {"status", two}, {"screen_name", "EQ_b"}}})}}
+                    .dump() +
+                "' >queue_state.json; echo 'train DEAD' >/tmp/aris-watchdog/alerts.log");
+  };
+  state("running", "pending");
+  REQUIRE(stage.call("run", {{"instance_id", id}, {"command", "true"}, {"experiment", "exp01"}}));
+  auto seen = stage.call("monitor", {{"instance_id", id}, {"wait_seconds", 600}});
+  REQUIRE(seen);
+  CHECK(seen->outcome == "finished");
+  CHECK(seen->facts["their_queues"][0]["pending"] == 1);
+  CHECK(seen->facts["their_queues"][0]["open"] == true);
+  CHECK(seen->facts["watchdog"]["alerts"] == json::array({"train DEAD"}));
+  CHECK(seen->next.back().tool != "destroy");  // although it finished and auto_destroy is on
+  auto refused = stage.call("destroy", {{"instance_id", id}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().what.find("their queue 20261002T081500Z: 1 pending, 1 running") != std::string::npos);
+  const auto pass = [&] {
+    auto child = Child::start({VASTGPU_BINARY, "-q", "reap"}, stage.environment(),
+                              (stage.folder().path() / "reap.log").string());
+    REQUIRE(child);
+    std::string words;
+    while (const auto line = child->read_line(std::chrono::seconds(60))) words += *line + "\n";
+    child->finish(std::chrono::seconds(5));
+    return words;
+  };
+  CHECK(pass().find("their queue 20261002T081500Z") != std::string::npos);
+  REQUIRE(stage.call("monitor", {{"instance_id", id}}));  // it is there
+  state("completed", "stuck");
+  CHECK(pass().find("read back as gone") != std::string::npos);
+  CHECK(stage.instance_file().at(0)["status"] == "destroyed");
+}
+
 SCENARIO("collecting again while a log grows replaces what we brought, and leaves no copies about") {
   if (const auto why = sandbox::machines_unavailable()) {
     WARN("skipped: " << *why);
