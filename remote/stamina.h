@@ -33,6 +33,8 @@ class Stamina {
   /// @error  `why`, when another attempt makes no sense: not the link's fault, stopped, or out of time
   Result<void> pause(int attempt, Error why, const std::stop_token& stop) const {
     why.effect = Effect::none;  // reading changes nothing over there
+    // Our key was let in before: a link that breaks during the login reads as a refusal.
+    if (why.code == Code::unauthenticated) why.code = Code::unavailable;
     if (why.code != Code::unavailable || stop.stop_requested() || left().count() <= 0)
       return fail(std::move(why));
     // At once, then a quarter of a second, doubling up to four: a host that restarts answers within a few.

@@ -72,7 +72,8 @@ std::vector<Lie> lies() {
       {"a list without end", "find", "yes " + record + " | tr -d '\\n' | tr '@' '\\0'", "100,000", "head",
        "exec cat"},
       {"a list that never comes", "find", "sleep 1000", ""},
-      {"a list that dribbles", "find", "while sleep 0.2; do printf x; done", "next to nothing"},
+      {"a list that dribbles", "find", "while sleep 0.2; do printf x; done", "next to nothing", "head",
+       "exec cat"},
       {"a list of 300,000 files", "find",
        "seq -f 'f f 1 1.5 1.5 n%.0f' 1 300000 | sed 's/$/@@/' | tr -d '\\n' | tr '@' '\\0'", "100,000"},
       {"names without end in one path", "find", "printf 'f f 1 1.5 1.5 '; yes nnnnnnnn | tr -d '\\n'",
@@ -104,7 +105,7 @@ std::vector<Lie> lies() {
       {"noise for an archive", "tar", "cat >/dev/null; exec /usr/bin/head -c 1000000 /dev/urandom",
        "archive"},
       {"an archive that never ends", "tar", "cat >/dev/null; exec cat /dev/zero", "", "zstd", "exec cat"},
-      {"zeros without end, packed", "tar", "cat >/dev/null; exec cat /dev/zero", "goes on after its end"},
+      {"zeros without end, packed", "tar", "cat >/dev/null; exec cat /dev/zero", ""},
       {"an archive that dribbles", "tar", "cat >/dev/null; while sleep 0.1; do printf x; done",
        "next to nothing", "zstd", "exec cat"},
       {"nothing for an archive", "tar", "cat >/dev/null", ""},
@@ -124,7 +125,7 @@ std::vector<Lie> lies() {
        "changed while"},
       {"a dd that says nonsense", "dd", "echo 99999999999999999999 bytes >&2", ""},
       {"a large file that dribbles", "dd", "while sleep 0.1; do printf x; done", "next to nothing"},
-      {"a stat that lies", "stat", "echo nonsense", "changed while"},
+      {"a stat that lies", "stat", "echo nonsense", "makes no sense"},
   };
 }
 
