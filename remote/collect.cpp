@@ -242,7 +242,10 @@ Result<Receipt> collect_files(SshLink& link, const std::vector<CollectSource>& s
                  .progress = progress,
                  .stop = std::move(stop),
                  .stamina = {options.idle}};
-  return Collect(run).run();
+  return Collect(run).run().map_error([](Error e) {
+    e.effect = Effect::none;  // reading changes nothing over there, whatever happened to the link
+    return e;
+  });
 }
 
 }  // namespace vastgpu

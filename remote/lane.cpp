@@ -150,8 +150,9 @@ class Lane {
 /// Opens links and works on them until `step` says that it is done.
 template <class Step>
 void keep_at_it(LaneWork& work, bool first, Step step) {
+  constexpr int kMostBreaks = 8;  // in a row, without a byte: a machine that lets us in only to hang up
   const auto stop = work.halt.get_token();
-  for (int attempt = 0; !stop.stop_requested();) {
+  for (int attempt = 0, breaks = 0; !stop.stop_requested();) {
     Error why;
     {
       Patience patience(work.stamina.for_connecting(), stop);
@@ -173,7 +174,11 @@ void keep_at_it(LaneWork& work, bool first, Step step) {
         auto done = step(*session, moved);
         if (done) return;
         why = std::move(done).error();
+        breaks = moved ? 1 : breaks + 1;
         if (moved) attempt = 0;
+        if (breaks >= kMostBreaks && why.code == Code::unavailable) return work.fail_all(std::move(why));
+        // Hashing is silent for as long as it takes; the link was there until now.
+        if (why.code == Code::unavailable && session->broken()) work.stamina.moved();
         if (!session->broken() && why.code == Code::unavailable) (void)session->broke("fetching");
       }
     }

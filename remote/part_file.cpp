@@ -30,6 +30,14 @@ Fd open_own(const Fd& folder, const std::string& name, int flags) {
   return fd;
 }
 
+/// Whether the name still leads to it: another process may have given it its final name meanwhile.
+bool leads_to(const Fd& folder, const std::string& name, const Fd& file) {
+  struct stat named {
+  }, opened{};
+  return ::fstatat(folder.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ::fstat(file.get(), &opened) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 std::string state_of(std::uint64_t size, FileTime changed) {
   return text(size, " ", changed.seconds, ".", changed.nanoseconds);
 }
@@ -71,7 +79,8 @@ Result<std::unique_ptr<PartFile>> PartFile::open(std::shared_ptr<const Fd> folde
   part->header_ = "vast-gpu part 1 " + state_of(size, changed) + "\n";
   part->temporary_ = name_of(name, size, changed);
   part->file_ = open_own(*part->folder_, part->temporary_, 0);
-  if (!part->file_ || ::flock(part->file_.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!part->file_ || ::flock(part->file_.get(), LOCK_EX | LOCK_NB) != 0 ||
+      !leads_to(*part->folder_, part->temporary_, part->file_)) {
     // Somebody else is at it: a part of our own, which nobody will take up.
     part->temporary_ = std::string(kPartPrefix) + random_hex(8);
     part->keep_ = false;

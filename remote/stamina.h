@@ -20,6 +20,8 @@ class Stamina {
   Stamina(std::chrono::milliseconds limit) : limit_(limit), moved_(Clock::now().time_since_epoch()) {}
 
   void moved() { moved_ = Clock::now().time_since_epoch(); }
+  /// Differs once moved() was called.
+  Clock::duration mark() const { return moved_; }
   std::chrono::milliseconds left() const {
     const auto since = Clock::now().time_since_epoch() - moved_.load();
     return limit_ - std::chrono::duration_cast<std::chrono::milliseconds>(since);
@@ -67,11 +69,13 @@ auto on_a_session(SshLink& link, Stamina& stamina, const std::stop_token& stop, 
       Patience patience(stamina.for_connecting(), stop);
       auto session = link.session(patience);
       if (session) {
-        const auto before = stamina.left();
+        stamina.moved();  // whatever the step takes, the link was there when it began
+        const auto mark = stamina.mark();
         auto done = step(**session);
         if (done || !(*session)->broken()) return done;
-        if (stamina.left() > before) breaks = attempt = 0;
+        if (stamina.mark() != mark) breaks = attempt = 0;
         if (++breaks >= kMostBreaks) return done;
+        stamina.moved();
         why = std::move(done).error();
       } else {
         why = std::move(session).error();

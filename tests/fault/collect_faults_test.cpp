@@ -121,13 +121,14 @@ TEST_CASE("a link that is cut again and again brings a large file without sendin
   b.add("model.pt", 96 << 20);
   FlakyRelay relay(b.server.endpoint());
   auto shell = b.connect_to(relay.endpoint());
+  relay.carry(40'000'000);  // as a link does: what is on its way at a cut is lost, and that is little
   relay.cut_every(16 << 20);
   const auto got = b.collect(*shell, {.big_file = 1 << 20, .piece = 4 << 20});
   b.check_whole(got);
   CHECK(relay.cuts() >= 5);
   const double twice = static_cast<double>(relay.from_server()) / (96 << 20) - 1;
   WARN("cuts " << relay.cuts() << ", sent twice " << fixed(100 * twice, 1) << " %");
-  CHECK(twice < 0.25);  // what stood in buffers at each cut, and the packets' own bytes
+  CHECK(twice < 0.02);  // with the packets' own bytes, and all the logging in
 }
 
 TEST_CASE("a stop in the middle of a large file is heard at once, and the next call goes on") {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <vector>
 
 namespace vastgpu {
@@ -57,7 +58,12 @@ bool FlakyRelay::pass(int from, int to, bool counts) {
   const ssize_t n = ::recv(from, buffer.data(),
                            std::min<std::uint64_t>(buffer.size(), std::max<std::uint64_t>(room, 1)), 0);
   if (n <= 0) return false;
-  if (counts) from_server_ += static_cast<std::uint64_t>(n);
+  if (counts) {
+    from_server_ += static_cast<std::uint64_t>(n);
+    if (const std::uint64_t rate = rate_; rate > 0)
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(static_cast<std::uint64_t>(n) * 1'000'000 / rate));
+  }
   for (ssize_t sent = 0; sent < n;) {
     const ssize_t m = ::send(to, buffer.data() + sent, static_cast<std::size_t>(n - sent), MSG_NOSIGNAL);
     if (m <= 0) return false;

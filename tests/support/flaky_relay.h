@@ -26,6 +26,8 @@ class FlakyRelay {
   void die_after(std::uint64_t bytes);
   /// Lets people in again, and cuts nothing.
   void recover();
+  /// The link carries no more than this from the server; 0: as fast as it goes.
+  void carry(std::uint64_t bytes_per_second) { rate_ = bytes_per_second; }
   std::uint64_t from_server() const { return from_server_; }
   int cuts() const { return cuts_; }
 
@@ -40,7 +42,7 @@ class FlakyRelay {
   Fd listener_;
   std::uint16_t port_ = 0;
   std::list<Pair> pairs_;  // of the thread
-  std::atomic<std::uint64_t> from_server_ = 0, every_ = 0, next_cut_ = UINT64_MAX;
+  std::atomic<std::uint64_t> from_server_ = 0, every_ = 0, next_cut_ = UINT64_MAX, rate_ = 0;
   std::atomic<bool> dies_ = false, dead_ = false;
   std::atomic<int> cuts_ = 0;
   std::jthread thread_;
