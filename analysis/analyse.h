@@ -23,6 +23,7 @@ struct ProjectSettings {
   bool budget_unreadable = false;  ///< a limit was meant but cannot be read: nothing may be spent
   std::optional<std::string> image;
   std::vector<std::string> data;      ///< `data: path`, files and folders that shall be on the machine
+  std::vector<std::string> results;   ///< what comes home besides results/, as patterns below the project
   std::string source;                 ///< "CLAUDE.md"; empty when there is no such file
   std::vector<std::string> warnings;  ///< values that could not be read, by key and line
 };

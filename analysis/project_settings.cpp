@@ -169,6 +169,11 @@ bool take(const Page& page, const std::string& file, ProjectSettings& settings) 
       } else if (vast_section && key.name == "data" && settings.data.size() < kMostDataPaths) {
         if (std::find(settings.data.begin(), settings.data.end(), key.value) == settings.data.end())
           settings.data.push_back(key.value);
+      } else if (key.name == "results" && vast_section) {
+        for (const std::string& one : split(key.value, ','))
+          if (const auto path = std::string(trim(one)); !path.empty() && settings.results.size() < 50)
+            settings.results.push_back(path);
+        said = true;
       } else if (key.name == "image" && !had_image && !settings.image) {
         if (is_image_name(key.value)) {
           settings.image = key.value;
@@ -203,7 +208,8 @@ ProjectSettings read_project_settings(const std::filesystem::path& project) {
     }
     const bool gave = more.wants_vast != had_vast_wish || more.auto_destroy != settings.auto_destroy ||
                       more.auto_extend != settings.auto_extend || more.max_budget != settings.max_budget ||
-                      more.image != settings.image || more.data != settings.data;
+                      more.image != settings.image || more.data != settings.data ||
+                      more.results != settings.results;
     // A page that already chose another back end is not overruled by the second file.
     if (!used.empty()) more.wants_vast = had_vast_wish;
     if (gave) used.push_back(name);

@@ -6,6 +6,7 @@
 #include "fleet/jobs.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
+#include "fleet/result_paths.h"
 
 namespace vastgpu {
 
@@ -14,15 +15,26 @@ HomeFolders home_folders(const Rental& rental) {
   return {project / "results", project / "logs"};
 }
 
-Result<Receipt> bring_home(const Deps& d, Rental& rental, const Caller& caller) {
+Result<Receipt> bring_home(const Deps& d, Rental& rental, const Caller& caller, const BringOptions& options) {
   auto shell = reach(d, rental, caller.stop);
   if (!shell) return fail(std::move(shell).error());
   // Jobs that ended meanwhile are learned from; results come home whether that works or not.
   (void)look_at(d, rental, **shell, 0, caller.stop);
-  return bring_home(d, rental, **shell, caller);
+  return bring_home(d, rental, **shell, caller, options);
 }
 
-Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Caller& caller) {
+Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Caller& caller,
+                           const BringOptions& options) {
+  std::vector<std::string> asked;
+  for (const std::string& given : options.paths) {
+    auto path = result_path(given);
+    if (!path) return fail(std::move(path).error());
+    asked.push_back(*std::move(path));
+  }
+  // Before anything is fetched: destroy has to know of them even if this call dies now.
+  if (auto noted = remember_paths(d, rental, asked); !noted) return fail(std::move(noted).error());
+  auto paths = remembered_paths(d, rental);
+  if (!paths) return fail(std::move(paths).error());
   const HomeFolders home = home_folders(rental);
   std::vector<CollectSource> sources(2);
   sources[0].remote_folder = std::string(kRemoteProject) + "/results";
@@ -31,13 +43,15 @@ Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Ca
   sources[1].patterns = {"*.log", "*.log.[0-9]*"};
   sources[1].recursive = false;
   sources[1].local_folder = home.logs;
+  for (CollectSource& more : sources_of(*paths, rental.project)) sources.push_back(std::move(more));
   // What this rental brought before may be replaced by its newer state; anything else at home is kept beside
   // it.
   auto last = d.ledger.last_receipt(rental.label);
   if (!last) return fail(std::move(last).error());
   if (*last)
     for (CollectSource& source : sources) source.known = known_files(**last, source.remote_folder);
-  auto receipt = shell.collect(sources, caller.progress, caller.stop);
+  const CollectOptions how{.last = options.last, .load_test = options.load_test};
+  auto receipt = shell.collect(sources, how, caller.progress, caller.stop);
   if (!receipt) return fail(std::move(receipt).error().during("collecting results"));
 
   json document = *receipt;

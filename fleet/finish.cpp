@@ -82,7 +82,7 @@ Result<std::optional<Receipt>> secure_results(const Deps& d, Rental& rental, con
     if (auto ended = stop_screens(**shell, caller.stop); !ended)
       return refuse(Code::wrong_state, "nothing was destroyed: " + ended.error().what, "call again, " + lose);
   if (stopped_one) (void)look_at(d, rental, **shell, 0, caller.stop);  // what they taught until then
-  auto receipt = bring_home(d, rental, **shell, caller);
+  auto receipt = bring_home(d, rental, **shell, caller, {.last = true, .load_test = true});
   if (!receipt)
     return refuse(Code::wrong_state, "nothing was destroyed: " + receipt.error().what,
                   "call destroy again, " + lose);

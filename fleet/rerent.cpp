@@ -165,7 +165,7 @@ Result<RerentOutcome> rent_other(const Deps& d, const Rental& lost, const std::s
 /// Paths that came home by the last receipt of the chain, as patterns that match just them.
 Result<std::vector<std::string>> came_home(const Deps& d, const Rental& lost) {
   std::vector<std::string> patterns;
-  std::map<std::string, std::string> files;
+  std::map<std::string, KnownFile> files;
   std::string label = lost.label;
   for (int back = 0; back < kMostEnvelopeRentals && files.empty() && !label.empty(); ++back) {
     auto receipt = d.ledger.last_receipt(label);
@@ -176,7 +176,7 @@ Result<std::vector<std::string>> came_home(const Deps& d, const Rental& lost) {
     label = *rental ? (*rental)->replaces : "";
   }
   if (files.size() > kMostPatterns) return std::vector<std::string>{"*"};
-  for (const auto& [path, hash] : files) {
+  for (const auto& [path, known] : files) {
     std::string pattern = "/";
     for (const char c : path) {
       if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';

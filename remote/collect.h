@@ -1,5 +1,6 @@
 #pragma once
-// Results home: one listing, one run of sha256sum, one packed tar of what is missing. One thread per link.
+// Results home: one listing, then streams of what is missing. One thread per link, which opens further
+// sessions for large files.
 
 #include "remote/shell.h"
 #include "remote/ssh_link.h"
@@ -8,6 +9,7 @@ namespace vastgpu {
 
 /// Shell::collect.
 Result<Receipt> collect_files(SshLink& link, const std::vector<CollectSource>& sources,
-                              const ProgressFn& progress, std::stop_token stop);
+                              const CollectOptions& options, const ProgressFn& progress,
+                              std::stop_token stop);
 
 }  // namespace vastgpu

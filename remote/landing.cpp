@@ -16,48 +16,21 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::string_view kPartPrefix = ".vast-gpu-part-";
-constexpr time_t kLeftoverAge = 3600;  // seconds untouched: whoever wrote it is gone
-
-Error cannot(const std::string& what, const std::string& path, int number) {
-  const bool link = number == ELOOP || number == ENOTDIR;
-  return {.code = Code::unavailable,
-          .what = text(what, " ", path, ": ",
-                       link ? "a link or a file stands in the way" : std::strerror(number)),
-          .next_step = number == ENOSPC ? "free some disk space" : "check that folder and its permissions"};
-}
-
-std::string hex(EVP_MD_CTX* digest) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> raw;
-  unsigned size = 0;
-  EVP_DigestFinal_ex(digest, raw.data(), &size);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) {
-    char two[3];
-    std::snprintf(two, sizeof two, "%02x", raw[i]);
-    out += two;
-  }
-  return out;
-}
-
-std::unique_ptr<EVP_MD_CTX, DigestFree> new_digest() {
-  std::unique_ptr<EVP_MD_CTX, DigestFree> digest(EVP_MD_CTX_new());
-  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
-  return digest;
-}
+constexpr time_t kLeftoverAge = 3600;         // seconds untouched: whoever wrote it is gone
+constexpr time_t kResumableAge = 7 * 86'400;  // a machine that was not asked for a week is over
 
 std::optional<std::string> hash_of(int folder, const std::string& name, const std::stop_token& stop = {}) {
   const Fd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
-  const auto digest = new_digest();
+  Sha256 digest;
   std::array<char, 128 * 1024> buffer;
   for (;;) {
     const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 || stop.stop_requested()) return std::nullopt;
-    if (n == 0) return hex(digest.get());
-    EVP_DigestUpdate(digest.get(), buffer.data(), static_cast<std::size_t>(n));
+    if (n == 0) return digest.end();
+    digest.add({buffer.data(), static_cast<std::size_t>(n)});
   }
 }
 
@@ -68,6 +41,26 @@ std::string stamp(time_t when) {
   char out[32];
   std::strftime(out, sizeof out, "%Y%m%dT%H%M%SZ", &utc);
   return out;
+}
+
+std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// Renames what stands there. @return its new name
+Result<std::string> set_aside(const Fd& folder, const std::string& name, const struct stat& old) {
+  const std::string base = name.substr(0, 200) + ".before-" + stamp(old.st_mtim.tv_sec);
+  const CrashPoints crash("disk");
+  for (int n = 1; n < 1000; ++n) {
+    const std::string to = n == 1 ? base : text(base, "-", n);
+    if (::renameat2(folder.get(), name.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE) == 0) return to;
+    if (errno == EEXIST) continue;
+    if (errno != EINVAL) return fail(cannot_on_disk("cannot keep the old", name, errno));
+    // A file system without that flag: look first.
+    struct stat other {};
+    if (::fstatat(folder.get(), to.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    if (::renameat(folder.get(), name.c_str(), folder.get(), to.c_str()) == 0) return to;
+    return fail(cannot_on_disk("cannot keep the old", name, errno));
+  }
+  return fail(cannot_on_disk("cannot keep the old", name, EEXIST));
 }
 
 }  // namespace
@@ -100,19 +93,19 @@ Result<std::shared_ptr<const Fd>> Landing::folder_of(const std::string& path, bo
     }
     root_ =
         Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));  // the user's own path may hold links
-    if (!root_) return fail(cannot("cannot open", path_.string(), errno));
+    if (!root_) return fail(cannot_on_disk("cannot open", path_.string(), errno));
   }
   Fd at(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!at) return fail(cannot("cannot open", path_.string(), errno));
+  if (!at) return fail(cannot_on_disk("cannot open", path_.string(), errno));
   for (std::size_t from = 0, slash = path.find('/'); slash != std::string::npos;
        from = slash + 1, slash = path.find('/', from)) {
     const std::string part = path.substr(from, slash - from);
     std::optional<CrashPoints> crash;
     if (make) crash.emplace("disk");
     if (make && ::mkdirat(at.get(), part.c_str(), 0777) != 0 && errno != EEXIST)
-      return fail(cannot("cannot make", (path_ / path.substr(0, slash)).string(), errno));
+      return fail(cannot_on_disk("cannot make", (path_ / path.substr(0, slash)).string(), errno));
     Fd next(::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!next) return fail(cannot("cannot enter", (path_ / path.substr(0, slash)).string(), errno));
+    if (!next) return fail(cannot_on_disk("cannot enter", (path_ / path.substr(0, slash)).string(), errno));
     at = std::move(next);
   }
   last_ = folder;
@@ -120,16 +113,26 @@ Result<std::shared_ptr<const Fd>> Landing::folder_of(const std::string& path, bo
   return last_folder_;
 }
 
+bool Landing::has(const std::string& path, std::uint64_t size) {
+  auto folder = folder_of(path, false);
+  if (!folder) return false;
+  struct stat info {};
+  return ::fstatat((*folder)->get(), leaf(path).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) == size;
+}
+
 std::optional<std::string> Landing::hash_if_size(const std::string& path, std::uint64_t size,
                                                  const std::stop_token& stop) {
+  if (!has(path, size)) return std::nullopt;
   auto folder = folder_of(path, false);
-  if (!folder) return std::nullopt;
-  const std::string name = path.substr(path.rfind('/') + 1);
+  return folder ? hash_of((*folder)->get(), leaf(path), stop) : std::nullopt;
+}
+
+void Landing::rely_on(const std::string& path) {
   struct stat info {};
-  if (::fstatat((*folder)->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
-      static_cast<std::uint64_t>(info.st_size) != size)
-    return std::nullopt;
-  return hash_of((*folder)->get(), name, stop);
+  if (auto folder = folder_of(path, false);
+      folder && ::fstatat((*folder)->get(), leaf(path).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+    relied_on_.insert({info.st_dev, info.st_ino});
 }
 
 Result<Landing::Part> Landing::begin(const std::string& path) {
@@ -138,20 +141,40 @@ Result<Landing::Part> Landing::begin(const std::string& path) {
   const CrashPoints crash("disk");
   Part part;
   part.folder_ = *std::move(folder);
-  part.name_ = path.substr(path.rfind('/') + 1);
+  part.name_ = leaf(path);
   part.temporary_ = std::string(kPartPrefix) + random_hex(8);
   part.file_ = Fd(::openat(part.folder_->get(), part.temporary_.c_str(),
                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-  if (!part.file_) return fail(cannot("cannot create", (path_ / path).string(), errno));
-  part.digest_ = new_digest();
-  if (swept_.insert(path.substr(0, path.size() - part.name_.size())).second) remove_leftovers(part);
+  if (!part.file_) return fail(cannot_on_disk("cannot create", (path_ / path).string(), errno));
+  part.digest_.emplace();
+  remove_leftovers(part.folder_, path, part.file_);
   return part;
 }
 
-void Landing::remove_leftovers(const Part& newest) {
+Result<std::unique_ptr<PartFile>> Landing::resume(const std::string& path, std::uint64_t size,
+                                                  FileTime changed) {
+  auto folder = folder_of(path, true);
+  if (!folder) return fail(std::move(folder).error());
+  auto part = PartFile::open(*folder, leaf(path), size, changed);
+  if (part) remove_leftovers(*folder, path, (*part)->file());
+  return part;
+}
+
+std::uint64_t Landing::begun(const std::string& path, std::uint64_t size, FileTime changed) {
+  auto folder = folder_of(path, false);
+  if (!folder) return 0;
+  struct stat info {};
+  const std::string name = PartFile::name_of(leaf(path), size, changed);
+  const bool there = ::fstatat((*folder)->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  return there ? std::min(size, static_cast<std::uint64_t>(info.st_blocks) * 512) : 0;
+}
+
+void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const std::string& path,
+                               const Fd& newest) {
+  if (!swept_.insert(path.substr(0, path.rfind('/') + 1)).second) return;
   struct stat now {};  // its time is this disk's idea of now
-  if (::fstat(newest.file_.get(), &now) != 0) return;
-  const int copy = ::openat(newest.folder_->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (::fstat(newest.get(), &now) != 0) return;
+  const int copy = ::openat(folder->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return;
   DIR* list = ::fdopendir(copy);
   if (list == nullptr) {
@@ -160,9 +183,10 @@ void Landing::remove_leftovers(const Part& newest) {
   }
   while (const dirent* entry = ::readdir(list)) {
     struct stat info {};
-    if (std::string_view(entry->d_name).starts_with(kPartPrefix) &&
-        ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
-        info.st_mtim.tv_sec + kLeftoverAge < now.st_mtim.tv_sec)
+    const std::string_view name = entry->d_name;
+    const time_t age = name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge;
+    if (name.starts_with(kPartPrefix) && ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(info.st_mode) && info.st_mtim.tv_sec + age < now.st_mtim.tv_sec)
       ::unlinkat(copy, entry->d_name, 0);
   }
   ::closedir(list);
@@ -183,68 +207,66 @@ Landing::Part::~Part() {
 }
 
 Result<void> Landing::Part::write(std::string_view piece) {
-  EVP_DigestUpdate(digest_.get(), piece.data(), piece.size());
+  digest_->add(piece);
   size_ += piece.size();
   const CrashPoints crash("disk");
   while (!piece.empty()) {
     const ssize_t n = ::write(file_.get(), piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(cannot("cannot write", name_, errno));
+    if (n < 0) return fail(cannot_on_disk("cannot write", name_, errno));
     piece.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
 }
 
-Result<std::string> Landing::Part::set_aside(const struct stat& old) {
-  const std::string base = name_.substr(0, 200) + ".before-" + stamp(old.st_mtim.tv_sec);
-  const CrashPoints crash("disk");
-  for (int n = 1; n < 1000; ++n) {
-    const std::string to = n == 1 ? base : text(base, "-", n);
-    if (::renameat2(folder_->get(), name_.c_str(), folder_->get(), to.c_str(), RENAME_NOREPLACE) == 0)
-      return to;
-    if (errno == EEXIST) continue;
-    if (errno != EINVAL) return fail(cannot("cannot keep the old", name_, errno));
-    // A file system without that flag: look first.
-    struct stat other {};
-    if (::fstatat(folder_->get(), to.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0) continue;
-    if (::renameat(folder_->get(), name_.c_str(), folder_->get(), to.c_str()) == 0) return to;
-    return fail(cannot("cannot keep the old", name_, errno));
-  }
-  return fail(cannot("cannot keep the old", name_, EEXIST));
-}
-
-Result<void> Landing::Part::check(std::uint64_t size, const std::string& sha256, FileTime changed) {
-  if (size_ != size || hex(digest_.get()) != sha256)
-    return fail({.code = Code::corrupt,
-                 .what = "what arrived is not what was announced",
-                 .next_step = "collect again; the file may still be written"});
+Result<std::string> Landing::Part::close(FileTime changed) {
   const timespec times[] = {{0, UTIME_OMIT}, {static_cast<time_t>(changed.seconds), changed.nanoseconds}};
   ::futimens(file_.get(), times);
-  if (::close(file_.release()) != 0) return fail(cannot("cannot write", name_, errno));
-  return {};
+  if (::close(file_.release()) != 0) return fail(cannot_on_disk("cannot write", name_, errno));
+  return digest_->end();
 }
 
-Result<std::string> Landing::Part::place(const std::string& known) {
+Result<std::string> Landing::place(Part& part, const std::string& known) {
+  auto kept = place(*part.folder_, part.temporary_, part.name_, known);
+  if (kept) part.temporary_.clear();
+  return kept;
+}
+
+Result<std::string> Landing::place(PartFile& part, const std::string& known) {
+  auto kept = place(part.folder(), part.temporary(), part.name(), known);
+  if (kept) part.placed();
+  return kept;
+}
+
+Result<std::string> Landing::place(const Fd& folder, const std::string& temporary, const std::string& name,
+                                   const std::string& known) {
   std::string kept;
-  struct stat old {};
-  if (::fstatat(folder_->get(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (S_ISDIR(old.st_mode)) return fail(cannot("cannot write", name_ + ": a folder has that name", EISDIR));
-    const bool ours = !known.empty() && S_ISREG(old.st_mode) && hash_of(folder_->get(), name_) == known;
+  struct stat old {
+  }, now{};
+  if (::fstatat(folder.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (S_ISDIR(old.st_mode))
+      return fail(cannot_on_disk("cannot write", name + ": a folder has that name", EISDIR));
+    if (relied_on_.contains({old.st_dev, old.st_ino}))
+      return fail({.code = Code::unavailable,
+                   .what = "on this disk its name is the same as that of another result",
+                   .next_step = "rename one of the two on the machine and collect again"});
+    const bool ours = !known.empty() && S_ISREG(old.st_mode) && hash_of(folder.get(), name) == known;
     if (!ours) {
-      auto moved = set_aside(old);
+      auto moved = set_aside(folder, name, old);
       if (!moved) return moved;
       kept = *std::move(moved);
     }
   }
   const CrashPoints crash("disk");
-  if (::renameat(folder_->get(), temporary_.c_str(), folder_->get(), name_.c_str()) != 0)
-    return fail(cannot("cannot rename to", name_, errno));
-  temporary_.clear();
+  if (::renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) != 0)
+    return fail(cannot_on_disk("cannot rename to", name, errno));
+  if (::fstatat(folder.get(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0)
+    relied_on_.insert({now.st_dev, now.st_ino});
   return kept;
 }
 
 Result<void> Landing::sync() {
-  if (root_ && ::syncfs(root_.get()) != 0) return fail(cannot("cannot sync", path_.string(), errno));
+  if (root_ && ::syncfs(root_.get()) != 0) return fail(cannot_on_disk("cannot sync", path_.string(), errno));
   return {};
 }
 

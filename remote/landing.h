@@ -2,7 +2,6 @@
 // A local folder that files from a hostile machine land in: whole or not at all, and never outside it. Each
 // part of a path is opened for itself and never through a link. One thread at a time per object.
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -17,16 +16,14 @@
 #include "core/error.h"
 #include "core/fd.h"
 #include "remote/archive.h"
+#include "remote/part_file.h"
+#include "remote/sha256.h"
 
 namespace vastgpu {
 
 /// Why a name from a machine is not taken; nullopt when it is fine: relative, no "..", no control characters,
 /// valid UTF-8, parts of at most 255 bytes and 4096 in all, nothing below .git.
 std::optional<std::string> objection_to(std::string_view path);
-
-struct DigestFree {
-  void operator()(EVP_MD_CTX* c) const noexcept { EVP_MD_CTX_free(c); }
-};
 
 class Landing {
  public:
@@ -38,36 +35,48 @@ class Landing {
     ~Part();
 
     Result<void> write(std::string_view piece);
+    std::uint64_t size() const { return size_; }
 
-    /// Ends the writing.
-    /// @error corrupt  size or hash are not what was announced
-    Result<void> check(std::uint64_t size, const std::string& sha256, FileTime changed);
-
-    /// Gives a checked file its name; to be called after Landing::sync(). Another file that stands there is
-    /// replaced when its hash is `known`, and renamed otherwise.
-    /// @return the name it was renamed to, or empty
-    Result<std::string> place(const std::string& known);
+    /// Ends the writing. @return the hash of what was written
+    Result<std::string> close(FileTime changed);
 
    private:
     friend class Landing;
     Part() = default;
-    Result<std::string> set_aside(const struct stat& old);
     std::shared_ptr<const Fd> folder_;
     Fd file_;
     std::string name_, temporary_;
-    std::unique_ptr<EVP_MD_CTX, DigestFree> digest_;
+    std::optional<Sha256> digest_;
     std::uint64_t size_ = 0;
   };
 
   explicit Landing(std::filesystem::path folder) : path_(std::move(folder)) {}
 
-  /// Hash of the regular file there, if it has this size; nullopt otherwise, and when stopped.
+  /// Whether a regular file of this size is there.
+  bool has(const std::string& path, std::uint64_t size);
+  /// Its hash; nullopt when there is none of this size, and when stopped.
   std::optional<std::string> hash_if_size(const std::string& path, std::uint64_t size,
                                           const std::stop_token& stop);
+  /// This collection relies on the file there: nothing it brings may take its name away, as happens on disks
+  /// that hold two names for the same.
+  void rely_on(const std::string& path);
 
   /// `path` must have passed objection_to().
   /// @error unavailable  no right, disk full, or a link in the way
   Result<Part> begin(const std::string& path);
+
+  /// A large file, written in any order and kept when this call does not finish it: begun now, or with what
+  /// an earlier call left of the same size and time.
+  Result<std::unique_ptr<PartFile>> resume(const std::string& path, std::uint64_t size, FileTime changed);
+
+  /// Bytes on disk of what an earlier call left of it.
+  std::uint64_t begun(const std::string& path, std::uint64_t size, FileTime changed);
+
+  /// Gives a closed file its name; to be called after sync(), or PartFile::close(). Another file that stands
+  /// there is replaced when its hash is `known`, and renamed otherwise.
+  /// @return the name it was renamed to, or empty
+  Result<std::string> place(Part& part, const std::string& known);
+  Result<std::string> place(PartFile& part, const std::string& known);
 
   /// Puts on disk what was written and renamed so far, all at once: file by file takes ten times as long.
   Result<void> sync();
@@ -77,12 +86,15 @@ class Landing {
 
  private:
   Result<std::shared_ptr<const Fd>> folder_of(const std::string& path, bool make);
-  void remove_leftovers(const Part& newest);
+  void remove_leftovers(const std::shared_ptr<const Fd>& folder, const std::string& path, const Fd& newest);
+  Result<std::string> place(const Fd& folder, const std::string& temporary, const std::string& name,
+                            const std::string& known);
   std::filesystem::path path_;
   Fd root_;
   std::string last_;  // the folder of the last file, and its descriptor: neighbours come one after the other
   std::shared_ptr<const Fd> last_folder_;
   std::set<std::string> swept_;
+  std::set<std::pair<dev_t, ino_t>> relied_on_;
 };
 
 }  // namespace vastgpu

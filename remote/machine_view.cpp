@@ -7,8 +7,8 @@
 
 #include "core/files.h"
 #include "core/text.h"
-#include "remote/lane.h"
 #include "remote/ssh_shell.h"
+#include "remote/upload_lane.h"
 
 namespace vastgpu {
 namespace {

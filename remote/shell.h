@@ -84,6 +84,14 @@ struct SyncReport {
   std::uint64_t sent_again = 0;  ///< bytes on their way when a link broke: at most so many travelled twice
 };
 
+/// A file that a receipt names.
+struct KnownFile {
+  std::string sha256;
+  std::string times =
+      {};  ///< its last changes of content and of entry on the machine, as its find prints them
+  std::uint64_t size = 0;
+};
+
 /// Where results are and where they go at home.
 struct CollectSource {
   std::string remote_folder;          ///< "/workspace/project/results"
@@ -91,34 +99,65 @@ struct CollectSource {
   bool recursive = true;
   std::filesystem::path local_folder;  ///< nothing is ever written outside it
 
-  /// What this rental brought home before: path relative to local_folder -> sha256. Such a file may be
-  /// replaced while it is unchanged. Any other file in the way is kept: it is renamed to NAME.before-<UTC
-  /// time of its last change>.
-  std::map<std::string, std::string> known = {};
+  /// What this rental brought home before, by path relative to local_folder. Such a file may be replaced
+  /// while it is unchanged here. Any other file in the way is kept: it is renamed to NAME.before-<UTC time of
+  /// its last change>.
+  std::map<std::string, KnownFile> known = {};
+};
+
+struct CollectOptions {
+  /// The machine goes away next: files with temporary names come home too, marked as such, and of a log that
+  /// still grows what is there now.
+  bool last = false;
+  /// Loads the newest checkpoint and parses JSON and CSV on the machine, where python is there. Runs nothing
+  /// of the project; a failed check is named and blocks nothing.
+  bool load_test = false;
+
+  // How it travels. Tests make these small.
+  /// Bytes from which a file travels in pieces over several sessions: opening one takes about 0.7 s on a far
+  /// link, in which a 200 Mbit/s link carries 16 MB.
+  std::uint64_t big_file = 16 << 20;
+  std::uint64_t piece = 16 << 20;                  ///< bytes of one piece at most
+  std::chrono::milliseconds idle{60'000};          ///< without a byte, reconnecting included: it gives up
+  std::chrono::milliseconds slow_window{120'000};  ///< in each such time 64 KiB have to arrive
 };
 
 struct ReceiptFile {
   std::string path;    ///< relative to the local folder, forward slashes
   std::string folder;  ///< the remote folder it came from
   std::uint64_t size = 0;
-  std::string sha256;  ///< computed on the machine; the local file was hashed again and agrees
+  std::string sha256;         ///< of the file at home, hashed in this call, and of the one on the machine
+  std::string times = {};     ///< KnownFile::times; empty when it changed after it was fetched
+  bool relied = false;        ///< the machine's hash is the last receipt's: size and times were the same
+  std::uint64_t resumed = 0;  ///< bytes that an earlier call had brought
+  std::string note = {};      ///< what else is to be known about it: a temporary name, a log that still grew
 };
 
-/// Proof that results came home. `complete` is true only when every listed file is at home and both hashes
-/// agree. Remarks that lose nothing (a file kept as NAME.before-..., a socket left out) stand in `problems`
+/// One file that a load test looked at on the machine.
+struct CheckedFile {
+  enum class Verdict { ok, failed, not_possible };
+  std::string path, folder;
+  Verdict verdict = Verdict::not_possible;
+  std::string words = {};  ///< what was checked, the error, or why it was not possible
+};
+
+/// Proof that results came home. `complete` is true only when every result is at home and both hashes agree.
+/// Remarks that lose nothing (a file kept as NAME.before-..., a temporary name, a socket) stand in `problems`
 /// all the same.
 struct Receipt {
   std::vector<ReceiptFile> files;
   std::uint64_t bytes = 0;
   std::size_t fetched = 0;            ///< files that travelled in this call
-  std::vector<std::string> problems;  ///< files that changed while read, odd names, refused ones (at most 50)
+  std::vector<std::string> problems;  ///< files that changed while read, odd names, refused ones (at most 50,
+                                      ///< and then how many more)
+  std::vector<CheckedFile> checked;   ///< with CollectOptions::load_test
   bool complete = false;
 };
 void to_json(json& j, const Receipt& r);
 
 /// CollectSource::known for one remote folder, out of a receipt as to_json wrote it; empty when it is not
 /// one.
-std::map<std::string, std::string> known_files(const json& receipt, const std::string& remote_folder);
+std::map<std::string, KnownFile> known_files(const json& receipt, const std::string& remote_folder);
 
 using ProgressFn = std::function<void(double fraction, const std::string& message)>;
 
@@ -150,13 +189,20 @@ class Shell {
   virtual Result<void> put(const std::string& remote_path, const std::string& content, unsigned mode,
                            std::stop_token stop) = 0;
 
-  /// Brings files home. Those already there with the same size and hash do not travel again. A folder that
-  /// does not exist contributes nothing. Files land complete or not at all; links, devices and odd names are
-  /// refused. A link to something below the same folder is no loss and not a problem; one that leads out
-  /// makes the receipt incomplete.
-  /// @error unavailable  the link broke, or too little disk at home; what landed before is whole and stays
-  virtual Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
-                                  std::stop_token stop) = 0;
+  /// Brings files home: the newest checkpoint, other results from small to large, older checkpoints. Those
+  /// already there with the same size and hash do not travel again. A folder that does not exist contributes
+  /// nothing. Files land complete or not at all; links, devices and odd names are refused, and temporary
+  /// names of frameworks are no results. A link to something below the same folder is no loss and not a
+  /// problem; one that leads out makes the receipt incomplete. A link that breaks is opened again; of big
+  /// files the next attempt, or the next call, goes on in the middle.
+  /// @error unavailable  the link stays broken, or too little disk at home; what landed before is whole and
+  /// stays
+  virtual Result<Receipt> collect(const std::vector<CollectSource>& sources, const CollectOptions& options,
+                                  const ProgressFn& progress, std::stop_token stop) = 0;
+  Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
+                          std::stop_token stop) {
+    return collect(sources, CollectOptions{}, progress, std::move(stop));
+  }
 
   /// "SHA256:..." of the host key that this connection was made with.
   virtual std::string host_key_fingerprint() const = 0;

@@ -93,10 +93,10 @@ Result<SyncReport> SshShell::sync_up(const std::filesystem::path& local, const s
   return send_tree(link_, local, remote, rules, progress, std::move(stop));
 }
 
-Result<Receipt> SshShell::collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
-                                  std::stop_token stop) {
+Result<Receipt> SshShell::collect(const std::vector<CollectSource>& sources, const CollectOptions& options,
+                                  const ProgressFn& progress, std::stop_token stop) {
   const CrashPoints crash("ssh");
-  return collect_files(link_, sources, progress, std::move(stop));
+  return collect_files(link_, sources, options, progress, std::move(stop));
 }
 
 }  // namespace vastgpu

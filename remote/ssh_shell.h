@@ -20,8 +20,9 @@ class SshShell : public Shell {
                              std::stop_token stop) override;
   Result<void> put(const std::string& remote_path, const std::string& content, unsigned mode,
                    std::stop_token stop) override;
-  Result<Receipt> collect(const std::vector<CollectSource>& sources, const ProgressFn& progress,
-                          std::stop_token stop) override;
+  using Shell::collect;
+  Result<Receipt> collect(const std::vector<CollectSource>& sources, const CollectOptions& options,
+                          const ProgressFn& progress, std::stop_token stop) override;
   std::string host_key_fingerprint() const override { return fingerprint_; }
   Result<std::string> host_public_key(std::stop_token stop) override;
 

@@ -4,12 +4,12 @@
 
 #include "core/text.h"
 #include "remote/file_reading.h"
-#include "remote/lanes.h"
 #include "remote/local_tree.h"
 #include "remote/machine_view.h"
 #include "remote/persist.h"
-#include "remote/piece_plan.h"
 #include "remote/small_files.h"
+#include "remote/upload_lanes.h"
+#include "remote/upload_plan.h"
 
 namespace vastgpu {
 namespace {

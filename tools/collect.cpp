@@ -12,6 +12,8 @@ namespace {
 
 struct CollectArgs {
   InstanceId instance_id;
+  std::optional<std::vector<std::string>> paths;
+  bool verify = false;
 };
 
 Result<Envelope> collect(Workplace& workplace, const CollectArgs& a, CallContext& call) {
@@ -24,7 +26,8 @@ Result<Envelope> collect(Workplace& workplace, const CollectArgs& a, CallContext
   if (!lock) return fail(lock.error());
   if (auto read = refresh(*deps, *rental); !read)
     return fail(std::move(read).error());  // others worked on it meanwhile
-  auto receipt = bring_home(*deps, *rental, caller);
+  auto receipt = bring_home(*deps, *rental, caller,
+                            {.load_test = a.verify, .paths = a.paths.value_or(std::vector<std::string>())});
   if (!receipt) return fail(std::move(receipt).error());
   const HomeFolders home = home_folders(*rental);
 
@@ -39,6 +42,8 @@ Result<Envelope> collect(Workplace& workplace, const CollectArgs& a, CallContext
              {"logs_folder", home.logs.string()},
              {"receipt_file", (home.logs / ("receipt-" + to_string(a.instance_id) + ".json")).string()}};
   for (const std::string& p : receipt->problems) e.details += "- " + clean_line(p, 300) + "\n";
+  if (a.verify && receipt->checked.empty())
+    e.details += "- nothing there that a load test reads (checkpoints, JSON, CSV)\n";
   if (receipt->complete)
     e.next.push_back({"destroy", {{"instance_id", a.instance_id}}, "when nothing more is to run there"});
   else
@@ -51,13 +56,23 @@ Result<Envelope> collect(Workplace& workplace, const CollectArgs& a, CallContext
 
 Tool collect_tool(Workplace& workplace) {
   auto args =
-      ArgList<CollectArgs>{}.required("instance_id", &CollectArgs::instance_id, kInstanceHelp, id_rules());
+      ArgList<CollectArgs>{}
+          .required("instance_id", &CollectArgs::instance_id, kInstanceHelp, id_rules())
+          .optional("paths", &CollectArgs::paths,
+                    "Further results below /workspace/project, as patterns: outputs/**, runs/*/metrics.csv, "
+                    "model.pt. They land under the same path in the project and are remembered: later "
+                    "collections, and destroy, bring them too")
+          .optional("verify", &CollectArgs::verify,
+                    "true: load the newest checkpoint (weights only) and parse JSON and CSV on the machine, "
+                    "at most two minutes; destroy does this by itself");
   return make_tool({.name = "collect",
                     .title = "Bring results home",
                     .description = "Brings /workspace/project/results and /workspace/*.log home into "
                                    "results/ and logs/ of the project, with a receipt: every file with "
                                    "size and SHA-256 computed on both sides. Repeatable: what is home does "
-                                   "not travel again. The machine stays.",
+                                   "not travel again, and large files go on in the middle. Files with "
+                                   "temporary names, and files that are still written, are left for later "
+                                   "and named. The machine stays.",
                     .effect = ToolEffect::writes_files},
                    std::move(args), [&workplace](const CollectArgs& a, CallContext& call) {
                      return collect(workplace, a, call);

@@ -20,8 +20,14 @@ Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds) {
 }
 
 std::string to_words(const Receipt& r) {
+  const auto count = [&](CheckedFile::Verdict v) {
+    return std::ranges::count(r.checked, v, &CheckedFile::verdict);
+  };
+  const auto failed = count(CheckedFile::Verdict::failed), loaded = count(CheckedFile::Verdict::ok);
   return text(r.files.size(), r.files.size() == 1 ? " file, " : " files, ", bytes(r.bytes), ", ", r.fetched,
-              " fetched now, ", r.complete ? "all hashes agree" : "NOT complete");
+              " fetched now, ", r.complete ? "all hashes agree" : "NOT complete",
+              loaded > 0 ? text(", ", loaded, " load on the machine") : "",
+              failed > 0 ? text(", ", failed, " CANNOT BE LOADED") : "");
 }
 
 json receipt_facts(const Receipt& r) {
@@ -30,8 +36,11 @@ json receipt_facts(const Receipt& r) {
     if (files.size() == 50) break;  // the whole list is in the receipt file
     files.push_back({{"path", f.path}, {"bytes", f.size}, {"sha256", f.sha256}});
   }
-  return {{"complete", r.complete},   {"files", r.files.size()}, {"bytes", r.bytes},
-          {"fetched_now", r.fetched}, {"problems", r.problems},  {"first_files", files}};
+  json facts{{"complete", r.complete},   {"files", r.files.size()}, {"bytes", r.bytes},
+             {"fetched_now", r.fetched}, {"problems", r.problems},  {"first_files", files}};
+  // The same words as in the receipt file.
+  if (!r.checked.empty()) facts["checked"] = json(r)["checked"];
+  return facts;
 }
 
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {

@@ -2,52 +2,12 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <random>
-#include <set>
+#include <map>
 
-#include "core/files.h"
-#include "core/text.h"
-#include "tests/support/remote_bench.h"
+#include "tests/support/collect_bench.h"
 
 using namespace vastgpu;
 namespace fs = std::filesystem;
-
-namespace {
-
-struct CollectBench : RemoteBench {
-  CollectSource source(std::vector<std::string> patterns = {}) const {
-    return {.remote_folder = (machine.path() / "results").string(),
-            .patterns = std::move(patterns),
-            .recursive = true,
-            .local_folder = local.path() / "results"};
-  }
-  Result<Receipt> collect(Shell& shell) const { return shell.collect({source()}, {}, {}); }
-  std::optional<std::string> at_home(const std::string& path) const {
-    auto content = read_file(local.path() / "results" / path, 10'000'000);
-    return content ? std::optional(*content) : std::nullopt;
-  }
-  std::set<std::string> home_files() const {
-    std::set<std::string> found;
-    for (const auto& e : fs::recursive_directory_iterator(local.path()))
-      if (!e.is_directory()) found.insert(fs::relative(e.path(), local.path()).string());
-    return found;
-  }
-  TempFolder local;
-};
-
-bool has_mention(const Receipt& r, const std::string& of) {
-  return std::any_of(r.problems.begin(), r.problems.end(),
-                     [&](const std::string& s) { return s.find(of) != std::string::npos; });
-}
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::string out(size, ' ');
-  for (char& c : out) c = static_cast<char>(random());
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("results come home once, with a receipt that both sides agree on") {
   NEEDS_SSHD();
@@ -125,7 +85,7 @@ TEST_CASE("patterns choose; a file that was at home before is kept under another
   CHECK(read_file(b.local.path() / *std::next(files.begin()), 100) == "mine");
   AND_THEN("even one that we brought, once it was edited") {
     auto source = b.source({"*.json"});
-    source.known = {{"a.json", got->files.at(0).sha256}};
+    source.known = {{"a.json", {got->files.at(0).sha256}}};
     b.local.write("results/a.json", "edited at home");
     const auto again = shell->collect({source}, {}, {});
     REQUIRE(again);
@@ -252,100 +212,191 @@ TEST_CASE("a link at home does not lead a file out of its folder") {
 
 TEST_CASE("a file that is still written, or replaced meanwhile, is named and not claimed") {
   NEEDS_SSHD();
-  CollectBench b;
+  // Its tar, when told, lets somebody write just before or just after it reads.
+  TempFolder tools;
+  tools.write("tar", "#!/bin/sh\n[ -x \"" + (tools.path() / "before").string() + "\" ] && \"" +
+                         (tools.path() / "before").string() + "\"\n/usr/bin/tar \"$@\"; r=$?\n[ -x \"" +
+                         (tools.path() / "after").string() + "\" ] && \"" +
+                         (tools.path() / "after").string() + "\"\nexit $r\n");
+  fs::permissions(tools.path() / "tar", fs::perms::owner_all);
+  RealSshd server(tools.path());
+  CollectBench b(server);
   const auto growing = b.machine.write("results/growing.log", "line\n");
   b.machine.write("results/done", "done");
-  b.machine.write("results/model", noise(3'000'000, 3));
+  b.machine.write("results/model", noise(300'000, 3));
+  const auto model = b.machine.write("model.new", noise(300'000, 4));
+  const auto happens = [&](const std::string& moment, const std::string& what) {
+    tools.write(moment, "#!/bin/sh\n" + what + "\n");
+    fs::permissions(tools.path() / moment, fs::perms::owner_all);
+  };
   auto shell = b.connect();
-  SECTION("between hashing and fetching") {
-    int calls = 0;
-    const auto got = shell->collect({b.source()},
-                                    [&](double f, const std::string& m) {
-                                      if (m.starts_with("fetching") && calls++ == 0)
-                                        std::ofstream(growing, std::ios::app) << "more\n";
-                                      if (m.starts_with("hashing"))
-                                        b.machine.write("results/model", noise(3'000'000, 4));
-                                      static_cast<void>(f);
-                                    },
-                                    {});
-    REQUIRE(got);
+  const std::string grow = "echo more >> " + growing.string();
+  const bool last = GENERATE(false, true);
+  SECTION("it grew before it was read") {
+    happens("before", "sleep 0.3; " + grow);
+    const auto got = b.collect(*shell, {.last = last});
+    if (!got) FAIL(got.error().what);
+    b.check_truth(*got);
     CHECK(b.at_home("done") == "done");
-    // The model was replaced before it was hashed, so that its hash and its content agree.
-    CHECK(b.at_home("model") == noise(3'000'000, 4));
+    if (last) {  // a log that grows on a machine that goes: what is there now, and said so
+      CHECK(got->complete);
+      CHECK(b.at_home("growing.log") == "line\n");
+      CHECK(has_mention(*got, "was still growing"));
+    } else {
+      CHECK_FALSE(got->complete);
+      CHECK(has_mention(*got, "growing.log: changed while"));
+      CHECK_FALSE(b.at_home("growing.log"));
+    }
   }
-  SECTION("after it was fetched") {
-    const auto got = shell->collect({b.source()},
-                                    [&](double, const std::string& m) {
-                                      if (m.starts_with("checking"))
-                                        std::ofstream(growing, std::ios::app) << "more\n";
-                                    },
-                                    {});
-    REQUIRE(got);
-    CHECK_FALSE(got->complete);
-    CHECK(has_mention(*got, "growing.log: is still being written"));
-    const auto later = b.collect(*shell);
-    REQUIRE(later);
-    CHECK(later->complete);
-    CHECK(b.at_home("growing.log") == "line\nmore\n");
+  SECTION("it grew after it was read") {
+    happens("after", grow);
+    const auto got = b.collect(*shell, {.last = last});
+    if (!got) FAIL(got.error().what);
+    b.check_truth(*got);
+    CHECK(got->complete == last);
+    CHECK(has_mention(*got, "growing"));
   }
-  SECTION("before it was hashed") {
-    const auto got = shell->collect({b.source()},
-                                    [&](double, const std::string& m) {
-                                      if (m.starts_with("hashing"))
-                                        std::ofstream(growing, std::ios::app) << "more\n";
-                                    },
-                                    {});
-    REQUIRE(got);
+  SECTION("another file took its place") {
+    happens("before", "sleep 0.3; [ -e " + model.string() + " ] && mv -f " + model.string() + " " +
+                          (b.machine.path() / "results/model").string());
+    const auto got = b.collect(*shell, {.last = last});
+    if (!got) FAIL(got.error().what);
+    b.check_truth(*got);
     CHECK_FALSE(got->complete);
-    CHECK(has_mention(*got, "growing.log: changed while"));
-    CHECK_FALSE(b.at_home("growing.log"));
+    CHECK(has_mention(*got, "model: changed while"));
+    CHECK_FALSE(b.at_home("model"));
+  }
+  fs::remove(tools.path() / "before");
+  fs::remove(tools.path() / "after");
+  const auto later = b.collect(*shell);
+  REQUIRE(later);
+  CHECK(later->complete);
+  b.check_truth(*later);
+  CHECK(b.at_home("growing.log")->starts_with("line\n"));
+}
+
+TEST_CASE("what did not change is known by the last receipt, without asking for hashes") {
+  NEEDS_SSHD();
+  TempFolder tools;  // its sha256sum counts its calls
+  const auto calls = tools.write("calls", "");
+  tools.write("sha256sum", "#!/bin/sh\necho >> " + calls.string() + "\nexec /usr/bin/sha256sum \"$@\"\n");
+  fs::permissions(tools.path() / "sha256sum", fs::perms::owner_all);
+  RealSshd server(tools.path());
+  CollectBench b(server);
+  b.machine.write("results/a", "aaa");
+  b.machine.write("results/b", "bbb");
+  auto shell = b.connect();
+  const auto first = b.collect(*shell);
+  REQUIRE(first);
+  CHECK(first->complete);
+  CHECK_FALSE(first->files.at(0).relied);
+  const auto asked = fs::file_size(calls);
+  const auto second = b.collect_after(*shell, *first);
+  REQUIRE(second);
+  CHECK(second->complete);
+  CHECK(second->fetched == 0);
+  CHECK(fs::file_size(calls) == asked);
+  for (const ReceiptFile& f : second->files) CHECK(f.relied);
+  CHECK(json(*second).dump().find("last receipt") != std::string::npos);
+  SECTION("a file that was changed here is brought again, and ours is kept") {
+    b.local.write("results/a", "xyz");
+    const auto third = b.collect_after(*shell, *second);
+    REQUIRE(third);
+    CHECK(third->complete);
+    CHECK(third->fetched == 1);
+    CHECK(b.at_home("a") == "aaa");
+    CHECK(has_mention(*third, "before-"));
+  }
+  SECTION("one that was written anew over there with its old size and time is seen") {
+    const auto when = fs::last_write_time(b.machine.path() / "results/a");
+    b.machine.write("results/a", "AAA");
+    fs::last_write_time(b.machine.path() / "results/a", when);
+    const auto third = b.collect_after(*shell, *second);
+    REQUIRE(third);
+    CHECK(third->complete);
+    CHECK(third->fetched == 1);
+    CHECK(b.at_home("a") == "AAA");
   }
 }
 
-TEST_CASE(
-    "wherever the link dies, no half file is at home and no receipt says complete; the next call completes") {
+TEST_CASE("temporary names stay there and are named, until the machine goes") {
   NEEDS_SSHD();
   CollectBench b;
-  std::map<std::string, std::string> truth;
-  for (unsigned i = 0; i < 6; ++i) {
-    const std::string name = "sub" + std::to_string(i % 2) + "/f" + std::to_string(i);
-    truth[name] = noise(60'000, i);
-    b.machine.write("results/" + name, truth[name]);
+  b.machine.write("results/tmp-checkpoint-5/model.bin", "half");
+  b.machine.write("results/tmp-checkpoint-5/config.json", "{}");
+  b.machine.write("results/x.tmp", "half");
+  b.machine.write("results/metrics.json", "{}");
+  auto shell = b.connect();
+  const auto got = b.collect(*shell);
+  REQUIRE(got);
+  CHECK(got->complete);
+  CHECK(got->files.size() == 1);
+  CHECK(has_mention(*got, "tmp-checkpoint-5: a temporary name, left for later (2 files)"));
+  const auto last = b.collect(*shell, {.last = true});
+  REQUIRE(last);
+  CHECK(last->complete);
+  CHECK(last->files.size() == 4);
+  b.check_truth(*last);
+  for (const ReceiptFile& f : last->files) CHECK((f.path == "metrics.json") == f.note.empty());
+}
+
+TEST_CASE("a load test says what can be read, and what cannot") {
+  NEEDS_SSHD();
+  if (output_of("command -v python3").empty()) {
+    WARN("skipped: python3 is not installed");
+    return;
   }
-  CutRelay relay(b.server.endpoint());
-  const auto check_home = [&] {
-    for (const std::string& path : b.home_files()) {
-      CAPTURE(path);
-      const std::string name = path.substr(std::string("results/").size());
-      REQUIRE(truth.contains(name));
-      CHECK(b.at_home(name) == truth[name]);
-    }
+  CollectBench b;
+  b.machine.write("results/good.json", "{\"loss\": 1}");
+  b.machine.write("results/cut.json", "{\"loss\": ");
+  b.machine.write("results/t.csv", "a,b\n1,2\n");
+  const std::string head = R"({"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
+  std::string size(8, '\0');
+  size[0] = static_cast<char>(head.size());
+  b.machine.write("results/model.safetensors", size + head + "1234");
+  auto shell = b.connect();
+  const auto verdict = [](const Receipt& r, const std::string& path) {
+    for (const CheckedFile& c : r.checked)
+      if (c.path == path) return std::optional(c.verdict);
+    return std::optional<CheckedFile::Verdict>();
   };
-  bool arrived = false;
-  int cuts = 0;
-  for (std::uint64_t cut = 100; !arrived; cut += cut < 4000 ? 900 : 60'000) {
-    CAPTURE(cut);
-    fs::remove_all(b.local.path() / "results");
-    auto shell = b.connect_to(relay.endpoint());
-    relay.cut_after(cut, CutRelay::Counts::from_server);
-    const auto got = b.collect(*shell);
-    arrived = got.has_value();
-    if (got) CHECK(got->complete);
-    if (!got) {
-      ++cuts;
-      CHECK(got.error().code == Code::unavailable);
-    }
-    check_home();
-    if (cuts % 4 == 2) {
-      auto again = b.connect();
-      const auto whole = b.collect(*again);
-      REQUIRE(whole);
-      CHECK(whole->complete);
-      CHECK(whole->files.size() == truth.size());
-      check_home();
-    }
+  const auto got = b.collect(*shell, {.load_test = true});
+  REQUIRE(got);
+  CHECK(got->complete);  // what is there is home, readable or not
+  CHECK(verdict(*got, "good.json") == CheckedFile::Verdict::ok);
+  CHECK(verdict(*got, "t.csv") == CheckedFile::Verdict::ok);
+  CHECK(verdict(*got, "model.safetensors") == CheckedFile::Verdict::ok);
+  CHECK(verdict(*got, "cut.json") == CheckedFile::Verdict::failed);
+  CHECK(has_mention(*got, "cut.json: CANNOT BE LOADED"));
+
+  b.machine.write("results/model.safetensors", size + head + "12");
+  // A pickle that would run code, and a module of the project that would be imported by its name.
+  const auto trap = b.machine.path() / "trapped";
+  b.machine.write("results/evil.pt", "cposix\nsystem\n(S'touch " + trap.string() + "'\ntR.");
+  b.machine.write("results/json.py", "open('" + trap.string() + "', 'w')\n");
+  const auto again = b.collect(*shell, {.load_test = true});
+  REQUIRE(again);
+  CHECK(again->complete);
+  CHECK_FALSE(fs::exists(trap));
+  CHECK(verdict(*again, "evil.pt") != CheckedFile::Verdict::ok);
+}
+
+TEST_CASE("without python a load test is not possible, and says so") {
+  NEEDS_SSHD();
+  TempFolder tools;
+  for (const char* name : {"python3", "python"}) {
+    tools.write(name, "#!/bin/sh\nexit 127\n");
+    fs::permissions(tools.path() / name, fs::perms::owner_all);
   }
-  CHECK(cuts > 5);
+  RealSshd server(tools.path());
+  CollectBench b(server);
+  b.machine.write("results/good.json", "{}");
+  auto shell = b.connect();
+  const auto got = b.collect(*shell, {.load_test = true});
+  REQUIRE(got);
+  CHECK(got->complete);
+  REQUIRE(got->checked.size() == 1);
+  CHECK(got->checked[0].verdict == CheckedFile::Verdict::not_possible);
 }
 
 TEST_CASE("a stop in the middle of fetching is heard, and leaves nothing half") {
@@ -369,7 +420,7 @@ TEST_CASE("more files than anybody collects stop the collection with a problem")
   NEEDS_SSHD();
   CollectBench b;
   TempFolder tools;
-  tools.write("find", "#!/bin/sh\nseq -f 'f f 1 1.5 n%.0f' 1 100001 | sed 's/$/\\n/' | tr '\\n' '\\0'\n");
+  tools.write("find", "#!/bin/sh\nseq -f 'f f 1 1.5 1.5 n%.0f' 1 100001 | sed 's/$/\\n/' | tr '\\n' '\\0'\n");
   fs::permissions(tools.path() / "find", fs::perms::owner_all);
   RealSshd full(tools.path());
   RemoteBench there(full);

@@ -10,8 +10,8 @@
 
 #include "core/files.h"
 #include "core/text.h"
-#include "remote/lanes.h"
-#include "remote/piece_plan.h"
+#include "remote/upload_lanes.h"
+#include "remote/upload_plan.h"
 #include "tests/support/flaky_relay.h"
 #include "tests/support/remote_bench.h"
 

@@ -12,22 +12,22 @@
 #include <vector>
 
 #include "core/text.h"
-#include "remote/lanes.h"
 #include "remote/ssh_command.h"
+#include "remote/upload_lanes.h"
 
 namespace vastgpu {
 
 /// What all lanes of one upload share.
-struct Lanes {
+struct UploadLanes {
   using Clock = std::chrono::steady_clock;
 
-  Lanes(const SshLink& to, const LocalTree& of, PiecePlan& what, UploadMeter& told, Packing by,
-        std::string runs)
+  UploadLanes(const SshLink& to, const LocalTree& of, UploadPlan& what, UploadMeter& told, Packing by,
+              std::string runs)
       : link(to), tree(of), plan(what), meter(told), packing(by), script(std::move(runs)) {}
 
   const SshLink& link;
   const LocalTree& tree;
-  PiecePlan& plan;
+  UploadPlan& plan;
   UploadMeter& meter;
   Packing packing;
   std::string script;  ///< lane_script
@@ -63,21 +63,21 @@ std::string lane_script(const std::string& folder, const std::set<std::string>& 
 /// Shell: ends the lane $L, if it still runs. In the folder of unfinished copies.
 extern const char* const kEndLane;
 
-class Lane {
+class UploadLane {
  public:
-  explicit Lane(Lanes& all) : all_(all), id_(random_hex(8)), buffer_(256 * 1024) {}
+  explicit UploadLane(UploadLanes& all) : all_(all), id_(random_hex(8)), buffer_(256 * 1024) {}
   /// Until everything is done, or nothing can be. `first` is used before any session of its own.
   void run(SshSession* first);
 
  private:
   struct Sent {
-    Piece piece;
+    UploadPiece piece;
     std::uint64_t on_wire = 0;
-    Lanes::Clock::time_point when;  // all of it was handed to the kernel
+    UploadLanes::Clock::time_point when;  // all of it was handed to the kernel
   };
   Result<void> work(SshSession& session);
-  Result<void> send_piece(const Piece& piece, Sent& sent);
-  Result<void> send_name(const Piece& piece, Sent& sent);
+  Result<void> send_piece(const UploadPiece& piece, Sent& sent);
+  Result<void> send_name(const UploadPiece& piece, Sent& sent);
   Result<void> put(std::string_view data, Sent& sent);
   Result<void> take_answers(bool wait);
   void note_arrival(const Sent& sent);
@@ -85,7 +85,7 @@ class Lane {
   std::uint64_t window() const;
   std::uint64_t piece_size() const;
 
-  Lanes& all_;
+  UploadLanes& all_;
   const std::string id_;
   std::vector<char> buffer_;
   SshCommand* machine_ = nullptr;
@@ -95,7 +95,7 @@ class Lane {
   double rate_ = 0;            // bytes a second that arrive
   double round_trip_ = 10;     // seconds from the last byte to the answer, the shortest seen
   std::uint64_t counted_ = 0;  // arrived since...
-  Lanes::Clock::time_point counted_from_ = Lanes::Clock::now();
+  UploadLanes::Clock::time_point counted_from_ = UploadLanes::Clock::now();
 };
 
 }  // namespace vastgpu

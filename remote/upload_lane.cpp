@@ -1,4 +1,4 @@
-#include "remote/lane.h"
+#include "remote/upload_lane.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -24,7 +24,7 @@ bool is_link_trouble(const Error& e) { return e.code == Code::unavailable; }
 
 }  // namespace
 
-void Lanes::give_up(Error why) {
+void UploadLanes::give_up(Error why) {
   {
     const std::lock_guard hold(lock_);
     if (!failure_) failure_ = std::move(why);
@@ -32,28 +32,28 @@ void Lanes::give_up(Error why) {
   stop.request_stop();
 }
 
-std::optional<Error> Lanes::failure() const {
+std::optional<Error> UploadLanes::failure() const {
   const std::lock_guard hold(lock_);
   return failure_;
 }
 
-void Lanes::lane_ended() {
+void UploadLanes::lane_ended() {
   const std::lock_guard hold(lock_);
   --running_;
   ended_.notify_all();
 }
 
-void Lanes::lane_starts() {
+void UploadLanes::lane_starts() {
   const std::lock_guard hold(lock_);
   ++running_;
 }
 
-bool Lanes::wait_for_end(std::chrono::milliseconds at_most) {
+bool UploadLanes::wait_for_end(std::chrono::milliseconds at_most) {
   std::unique_lock hold(lock_);
   return ended_.wait_for(hold, at_most, [&] { return running_ == 0; });
 }
 
-bool Lanes::idle_for(std::chrono::seconds limit) const {
+bool UploadLanes::idle_for(std::chrono::seconds limit) const {
   return Clock::now().time_since_epoch() - Clock::duration(last_arrival) > limit;
 }
 
@@ -96,7 +96,7 @@ std::string lane_script(const std::string& folder, const std::set<std::string>& 
       "*) exit 8;;\nesac\ndone\nexit 5");
 }
 
-void Lane::run(SshSession* first) {
+void UploadLane::run(SshSession* first) {
   const std::stop_token stop = all_.stop.get_token();
   int refused = 0;
   Persistence persistence(kLinkIdleLimit);
@@ -137,7 +137,7 @@ void Lane::run(SshSession* first) {
   }
 }
 
-Result<void> Lane::work(SshSession& session) {
+Result<void> UploadLane::work(SshSession& session) {
   Patience patience(kLaneIdleLimit, all_.stop.get_token(), Patience::Kind::idle);
   auto started =
       SshCommand::start(session, "L=" + id_ + "\n" + all_.script, SshCommand::Output::read, 4096, patience);
@@ -145,14 +145,14 @@ Result<void> Lane::work(SshSession& session) {
   machine_ = started->get();
   patience_ = &patience;
   counted_ = 0;
-  counted_from_ = Lanes::Clock::now();
+  counted_from_ = UploadLanes::Clock::now();
   while (!all_.plan.done()) {
     if (in_flight_bytes_ < window() || in_flight_.empty()) {
       if (const auto piece = all_.plan.take(piece_size())) {
         Sent& sent = in_flight_.emplace_back(Sent{*piece, 0, {}});
         auto put = piece->size == 0 ? send_name(*piece, sent) : send_piece(*piece, sent);
         if (!put) return put;
-        sent.when = Lanes::Clock::now();
+        sent.when = UploadLanes::Clock::now();
         if (auto read = take_answers(false); !read) return read;
         continue;
       }
@@ -173,7 +173,7 @@ Result<void> Lane::work(SshSession& session) {
   return {};
 }
 
-Result<void> Lane::put(std::string_view data, Sent& sent) {
+Result<void> UploadLane::put(std::string_view data, Sent& sent) {
   auto done = machine_->send(data, *patience_);
   if (done) {
     sent.on_wire += data.size();
@@ -182,7 +182,7 @@ Result<void> Lane::put(std::string_view data, Sent& sent) {
   return done;
 }
 
-Result<void> Lane::send_piece(const Piece& piece, Sent& sent) {
+Result<void> UploadLane::send_piece(const UploadPiece& piece, Sent& sent) {
   const LargeFile& large = all_.plan.files()[piece.file];
   const auto file = WatchedFile::open(all_.tree, *large.file);
   bool whole = file.has_value();
@@ -213,7 +213,7 @@ Result<void> Lane::send_piece(const Piece& piece, Sent& sent) {
   return put(whole ? ".\n" : "!\n", sent);
 }
 
-Result<void> Lane::send_name(const Piece& piece, Sent& sent) {
+Result<void> UploadLane::send_name(const UploadPiece& piece, Sent& sent) {
   const LargeFile& large = all_.plan.files()[piece.file];
   const LocalFile& f = *large.file;
   char rest[64];
@@ -222,7 +222,7 @@ Result<void> Lane::send_name(const Piece& piece, Sent& sent) {
   return put(text("f ", large.key, " ", f.size, " ", f.path.size(), " ", rest, "\n", f.path, ".\n"), sent);
 }
 
-Result<void> Lane::take_answers(bool wait) {
+Result<void> UploadLane::take_answers(bool wait) {
   while (!in_flight_.empty() && (wait || !machine_->out.empty())) {
     char answers[256];
     auto got = machine_->read(answers, *patience_);
@@ -248,14 +248,14 @@ Result<void> Lane::take_answers(bool wait) {
   return {};
 }
 
-void Lane::note_arrival(const Sent& sent) {
-  const auto now = Lanes::Clock::now();
+void UploadLane::note_arrival(const Sent& sent) {
+  const auto now = UploadLanes::Clock::now();
   in_flight_bytes_ -= sent.on_wire;
   all_.last_arrival = now.time_since_epoch().count();
   all_.arrived += sent.piece.size;
   all_.meter.add(sent.piece.size);
   all_.plan.arrived(sent.piece);
-  if (sent.when != Lanes::Clock::time_point())
+  if (sent.when != UploadLanes::Clock::time_point())
     round_trip_ = std::min(round_trip_, std::chrono::duration<double>(now - sent.when).count());
   counted_ += sent.on_wire;
   const double span = std::chrono::duration<double>(now - counted_from_).count();
@@ -266,7 +266,7 @@ void Lane::note_arrival(const Sent& sent) {
   counted_from_ = now;
 }
 
-void Lane::give_all_back() {
+void UploadLane::give_all_back() {
   for (const Sent& sent : in_flight_) {
     all_.sent_again += sent.on_wire;
     all_.plan.give_back(sent.piece);
@@ -277,14 +277,14 @@ void Lane::give_all_back() {
 }
 
 /// Enough to keep the link busy until the answers come, and not more.
-std::uint64_t Lane::window() const {
+std::uint64_t UploadLane::window() const {
   const double seconds = std::max(kLeastSecondsInFlight, kSpareSeconds + 2 * std::min(round_trip_, 1.0));
   return static_cast<std::uint64_t>(
       std::clamp(rate_ * seconds, static_cast<double>(kLeastWindow), static_cast<double>(kMostWindow)));
 }
 
 /// About 50 ms of this lane.
-std::uint64_t Lane::piece_size() const {
+std::uint64_t UploadLane::piece_size() const {
   const std::uint64_t size = std::clamp(window() / 5, kLeastPiece, kMostPiece);
   return size - size % (64 * 1024);
 }

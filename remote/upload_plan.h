@@ -1,6 +1,6 @@
 #pragma once
-// Which pieces of which large files still have to travel. Lanes take pieces, say that they arrived, or give
-// them back when their link broke. Any thread.
+// Which pieces of which large files still have to travel. UploadLanes take pieces, say that they arrived, or
+// give them back when their link broke. Any thread.
 
 #include <condition_variable>
 #include <map>
@@ -24,15 +24,15 @@ struct LargeFile {
 std::string piece_key(const LocalTree& tree, const LocalFile& file);
 
 /// A piece of size 0 means: everything arrived, give the file its name.
-struct Piece {
-  std::size_t file = 0;  ///< index into PiecePlan::files()
+struct UploadPiece {
+  std::size_t file = 0;  ///< index into UploadPlan::files()
   std::uint64_t offset = 0, size = 0;
 };
 
-class PiecePlan {
+class UploadPlan {
  public:
   /// `journals`: what the machine has of each, by key: lines of "offset size".
-  PiecePlan(std::vector<LargeFile> files, const std::map<std::string, std::string>& journals);
+  UploadPlan(std::vector<LargeFile> files, const std::map<std::string, std::string>& journals);
 
   const std::vector<LargeFile>& files() const { return files_; }
   std::uint64_t missing() const;  ///< bytes, all files together
@@ -40,11 +40,11 @@ class PiecePlan {
 
   /// The next piece, of at most so many bytes (and 2 MiB where it is packed, since that is done in memory);
   /// nullopt when all that is left is in other lanes' hands.
-  std::optional<Piece> take(std::uint64_t at_most);
+  std::optional<UploadPiece> take(std::uint64_t at_most);
   /// It is on the machine, or the file has its name.
-  void arrived(const Piece& piece);
+  void arrived(const UploadPiece& piece);
   /// It may not be there.
-  void give_back(const Piece& piece);
+  void give_back(const UploadPiece& piece);
   /// The file changed or went away: nothing more of it travels.
   void drop(std::size_t file);
 

@@ -1,4 +1,4 @@
-#include "remote/piece_plan.h"
+#include "remote/upload_plan.h"
 
 #include <algorithm>
 #include <charconv>
@@ -23,7 +23,7 @@ std::string piece_key(const LocalTree& tree, const LocalFile& file) {
   return sha256_hex(file.path).substr(0, 16) + "-" + sha256_hex(version).substr(0, 16);
 }
 
-PiecePlan::PiecePlan(std::vector<LargeFile> files, const std::map<std::string, std::string>& journals)
+UploadPlan::UploadPlan(std::vector<LargeFile> files, const std::map<std::string, std::string>& journals)
     : files_(std::move(files)), progress_(files_.size()), open_(files_.size()) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const std::uint64_t size = files_[i].file->size;
@@ -34,7 +34,7 @@ PiecePlan::PiecePlan(std::vector<LargeFile> files, const std::map<std::string, s
   }
 }
 
-void PiecePlan::read_journal(std::string_view journal, std::uint64_t size, Progress& into) {
+void UploadPlan::read_journal(std::string_view journal, std::uint64_t size, Progress& into) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> there;
   while (!journal.empty()) {
     const std::size_t end = journal.find('\n');
@@ -63,16 +63,16 @@ void PiecePlan::read_journal(std::string_view journal, std::uint64_t size, Progr
   gap(size);
 }
 
-void PiecePlan::settle(Progress& p) { p.to_name = p.missing == 0 && !p.over; }
+void UploadPlan::settle(Progress& p) { p.to_name = p.missing == 0 && !p.over; }
 
-std::uint64_t PiecePlan::missing() const {
+std::uint64_t UploadPlan::missing() const {
   const std::lock_guard hold(lock_);
   std::uint64_t sum = 0;
   for (const Progress& p : progress_) sum += p.over ? 0 : p.missing;
   return sum;
 }
 
-std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
+std::optional<UploadPiece> UploadPlan::take(std::uint64_t at_most) {
   const std::lock_guard hold(lock_);
   if (closed_) return std::nullopt;
   while (first_ < progress_.size() && progress_[first_].over) ++first_;
@@ -82,7 +82,7 @@ std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
     if (p.to_name) {
       p.to_name = false;
       ++in_hands_;
-      return Piece{i, 0, 0};
+      return UploadPiece{i, 0, 0};
     }
     if (p.gaps.empty()) continue;
     const auto [offset, size] = *p.gaps.begin();
@@ -91,12 +91,12 @@ std::optional<Piece> PiecePlan::take(std::uint64_t at_most) {
         std::min(size, files_[i].packed ? std::min(at_most, kMostPackedPiece) : at_most);
     if (taken < size) p.gaps.emplace(offset + taken, size - taken);
     ++in_hands_;
-    return Piece{i, offset, taken};
+    return UploadPiece{i, offset, taken};
   }
   return std::nullopt;
 }
 
-void PiecePlan::arrived(const Piece& piece) {
+void UploadPlan::arrived(const UploadPiece& piece) {
   const std::lock_guard hold(lock_);
   Progress& p = progress_[piece.file];
   --in_hands_;
@@ -111,7 +111,7 @@ void PiecePlan::arrived(const Piece& piece) {
   }
 }
 
-void PiecePlan::give_back(const Piece& piece) {
+void UploadPlan::give_back(const UploadPiece& piece) {
   const std::lock_guard hold(lock_);
   Progress& p = progress_[piece.file];
   --in_hands_;
@@ -123,7 +123,7 @@ void PiecePlan::give_back(const Piece& piece) {
     p.gaps.emplace(piece.offset, piece.size);
 }
 
-void PiecePlan::drop(std::size_t file) {
+void UploadPlan::drop(std::size_t file) {
   const std::lock_guard hold(lock_);
   Progress& p = progress_[file];
   if (p.over) return;
@@ -132,28 +132,28 @@ void PiecePlan::drop(std::size_t file) {
   changed_.notify_all();
 }
 
-bool PiecePlan::is_dropped(std::size_t file) const {
+bool UploadPlan::is_dropped(std::size_t file) const {
   const std::lock_guard hold(lock_);
   return progress_[file].dropped;
 }
 
-bool PiecePlan::done() const {
+bool UploadPlan::done() const {
   const std::lock_guard hold(lock_);
   return open_ == 0 || (closed_ && in_hands_ == 0);
 }
 
-void PiecePlan::hand_out_no_more() {
+void UploadPlan::hand_out_no_more() {
   const std::lock_guard hold(lock_);
   closed_ = true;
   changed_.notify_all();
 }
 
-bool PiecePlan::is_left(std::size_t file) const {
+bool UploadPlan::is_left(std::size_t file) const {
   const std::lock_guard hold(lock_);
   return !progress_[file].over;
 }
 
-void PiecePlan::wait_for_work(std::chrono::milliseconds at_most) {
+void UploadPlan::wait_for_work(std::chrono::milliseconds at_most) {
   std::unique_lock hold(lock_);
   if (open_ > 0 && !(closed_ && in_hands_ == 0)) changed_.wait_for(hold, at_most);
 }

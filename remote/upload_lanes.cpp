@@ -1,12 +1,12 @@
-#include "remote/lanes.h"
+#include "remote/upload_lanes.h"
 
 #include <algorithm>
 #include <system_error>
 #include <thread>
 
 #include "core/text.h"
-#include "remote/lane.h"
 #include "remote/persist.h"
+#include "remote/upload_lane.h"
 
 namespace vastgpu {
 namespace {
@@ -54,12 +54,12 @@ class Growth {
 /// The threads of all lanes; joined before what they share goes.
 class Crew {
  public:
-  explicit Crew(Lanes& all) : all_(all) {}
+  explicit Crew(UploadLanes& all) : all_(all) {}
   void add(SshSession* first) {
     all_.lane_starts();
     try {
       threads_.emplace_back([&all = all_, first] {
-        Lane(all).run(first);
+        UploadLane(all).run(first);
         all.lane_ended();
       });
     } catch (const std::system_error&) {  // no more threads to be had: the others do it
@@ -69,17 +69,17 @@ class Crew {
   std::size_t size() const { return threads_.size(); }
 
  private:
-  Lanes& all_;
+  UploadLanes& all_;
   std::vector<std::jthread> threads_;
 };
 
 }  // namespace
 
-Result<void> send_large(SshLink& link, const std::string& folder, const LocalTree& tree, PiecePlan& plan,
+Result<void> send_large(SshLink& link, const std::string& folder, const LocalTree& tree, UploadPlan& plan,
                         const std::set<std::string>& obsolete, Packing packing,
                         const std::function<bool()>& enough, UploadMeter& meter, const std::stop_token& stop,
                         SyncReport& report) {
-  Lanes all(link, tree, plan, meter, packing, lane_script(folder, obsolete, packing));
+  UploadLanes all(link, tree, plan, meter, packing, lane_script(folder, obsolete, packing));
   const std::stop_callback on_stop(stop, [&] { all.stop.request_stop(); });
   Patience patience(kLinkIdleLimit, stop);
   auto at_hand = link.session(patience);
