@@ -118,7 +118,7 @@ Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, 
     report.stayed.named.push_back("nothing was deleted there, since not everything here could be read");
 
   const std::set<std::string> obsolete = obsolete_copies(*view, d.large);
-  PiecePlan plan(std::move(d.large), view->journals);
+  UploadPlan plan(std::move(d.large), view->journals);
   const std::uint64_t needed = d.small_bytes + plan.missing();
   if (auto room = check_room(*view, needed, remote); !room) return fail(std::move(room).error());
   report.resumed = plan.resumed();

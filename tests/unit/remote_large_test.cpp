@@ -59,7 +59,7 @@ bool has_leftovers(const fs::path& target) {
 
 TEST_CASE("pieces: gaps of a journal, what is given back, and names last") {
   LocalFile file{"a.bin", "", 100, {}, 0644};
-  PiecePlan plan({{&file, "k", false}}, {{"k", "10 20\n50 10\n55 25\nodd\n90 100\n0 5"}});
+  UploadPlan plan({{&file, "k", false}}, {{"k", "10 20\n50 10\n55 25\nodd\n90 100\n0 5"}});
   CHECK(plan.resumed() == 50);
   CHECK(plan.missing() == 50);
   const auto first = plan.take(1000), second = plan.take(15), third = plan.take(1000), last = plan.take(1000);
