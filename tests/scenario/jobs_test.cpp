@@ -293,7 +293,11 @@ SCENARIO("what would end a job in its first minute is found before it starts") {
   CHECK(bad.details.find("./data/train") != std::string::npos);
   CHECK(check("python gone.py").outcome == "refused");
   CHECK(check("python train.py", {{"gpus", "7"}}).facts["preflight"][0]["kind"] == "no_such_gpu");
-  CHECK(check("python train.py", {{"preflight_only", true}}).outcome == "checked");
+  const auto checked =
+      check("python train.py", {{"preflight_only", true}, {"gpus", "auto"}, {"env", {{"A", "s3cret"}}}});
+  CHECK(checked.outcome == "checked");
+  CHECK(checked.next.at(0).arguments["gpus"] == "auto");
+  CHECK(to_text(checked).find("s3cret") == std::string::npos);
   auto shell = shell_of(stage, id);
   CHECK(said(*shell, "ls /workspace/ran /workspace/*.log 2>/dev/null").empty());  // nothing ran
   CHECK(check("python lacks.py", {{"skip_preflight", true}}).outcome == "running");
