@@ -49,6 +49,21 @@ JobRequest same_again(const Job& job) {
   return r;
 }
 
+Result<JobRequest> elsewhere(const Job& job, const Rental& fresh) {
+  JobRequest request = same_again(job);
+  request.kept_env.reset();
+  request.gpus_needed = std::min(request.gpus_needed, fresh.num_gpus);
+  if (job.env_names.empty()) return request;
+  auto env = job.env_file.empty() ? Result<JobEnv>(JobEnv{}) : read_env_file(fresh.project, job.env_file);
+  if (!env || env_names(*env) != job.env_names)
+    return fail({.code = Code::unavailable,
+                 .what = job.experiment + " is not started again: its environment (" + job.env_names +
+                         ") was only on the lost machine",
+                 .next_step = "call run with env again"});
+  request.env = *std::move(env);
+  return request;
+}
+
 Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& request, const Caller& caller) {
   if (auto sound = check(rental, request); !sound) return fail(std::move(sound).error());
   auto shell = reach(d, rental, caller.stop);

@@ -29,6 +29,10 @@ struct JobRequest {
 /// The same again, on the machine where it ran.
 JobRequest same_again(const Job& job);
 
+/// The same on another machine, `fresh`. The environment is read again from its file at home.
+/// @error unavailable  its environment was only on the lost machine: names are in the message
+Result<JobRequest> elsewhere(const Job& job, const Rental& fresh);
+
 /// Starts it, puts it into the queue, or returns the job as it stands when the same command already runs or
 /// waits under that name.
 /// @error wrong_state  another command runs or waits under that name, or the machine is not ready

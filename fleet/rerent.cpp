@@ -221,22 +221,6 @@ Result<void> send_back(const Deps& d, const Rental& lost, const Rental& fresh, S
       {d.clock.now(), kSentBackEvent, fresh.label, {{"files", files}, {"of", lost.label}}});
 }
 
-/// The same on another machine. Its environment was only on the lost one, unless a file at home has it.
-Result<JobRequest> elsewhere(const Rental& fresh, const Job& job) {
-  JobRequest request = same_again(job);
-  request.kept_env.reset();
-  request.gpus_needed = std::min(request.gpus_needed, fresh.num_gpus);
-  if (job.env_names.empty()) return request;
-  auto env = job.env_file.empty() ? Result<JobEnv>(JobEnv{}) : read_env_file(fresh.project, job.env_file);
-  if (!env || env_names(*env) != job.env_names)
-    return fail({.code = Code::unavailable,
-                 .what = job.experiment + " is not started again: its environment (" + job.env_names +
-                         ") was only on the lost machine",
-                 .next_step = "call run with env again"});
-  request.env = *std::move(env);
-  return request;
-}
-
 /// The experiments that had not ended, under their names, with their commands. `left_behind`: why some were
 /// not started.
 Result<std::vector<std::string>> start_again(const Deps& d, const Rental& lost, const Rental& fresh,
@@ -250,7 +234,7 @@ Result<std::vector<std::string>> start_again(const Deps& d, const Rental& lost, 
     if (has_ended(job.state)) continue;
     const auto started = std::ranges::find(*there, job.experiment, &Job::experiment);
     if (started == there->end() || started->state == JobState::starting) {
-      auto request = elsewhere(fresh, job);
+      auto request = elsewhere(job, fresh);
       if (!request) {
         left_behind.push_back(request.error().what);
         continue;

@@ -126,8 +126,14 @@ Envelope preflight_answer(const RunArgs& a, const JobRequest& request,
     e.summary = "Nothing was found that would end it in its first minute.";
   }
   json start{{"instance_id", a.instance_id}, {"experiment", a.experiment}, {"command", request.command}};
+  if (a.restart) start["restart"] = true;
+  if (a.gpus) start["gpus"] = *a.gpus;
+  if (a.gpus_needed) start["gpus_needed"] = *a.gpus_needed;
+  if (a.env_file) start["env_file"] = *a.env_file;
+  if (a.auto_destroy) start["auto_destroy"] = *a.auto_destroy;
   if (bad) start["skip_preflight"] = true;
-  e.next.push_back({"run", start, bad ? "only where the check is wrong" : "start it"});
+  const std::string why = bad ? "only where the check is wrong" : "start it";
+  e.next.push_back({"run", start, why + (a.env ? ", with the same env, which is not repeated here" : "")});
   return e;
 }
 

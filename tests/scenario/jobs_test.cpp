@@ -293,7 +293,11 @@ SCENARIO("what would end a job in its first minute is found before it starts") {
   CHECK(bad.details.find("./data/train") != std::string::npos);
   CHECK(check("python gone.py").outcome == "refused");
   CHECK(check("python train.py", {{"gpus", "7"}}).facts["preflight"][0]["kind"] == "no_such_gpu");
-  CHECK(check("python train.py", {{"preflight_only", true}}).outcome == "checked");
+  const auto checked =
+      check("python train.py", {{"preflight_only", true}, {"gpus", "auto"}, {"env", {{"A", "s3cret"}}}});
+  CHECK(checked.outcome == "checked");
+  CHECK(checked.next.at(0).arguments["gpus"] == "auto");
+  CHECK(to_text(checked).find("s3cret") == std::string::npos);
   auto shell = shell_of(stage, id);
   CHECK(said(*shell, "ls /workspace/ran /workspace/*.log 2>/dev/null").empty());  // nothing ran
   CHECK(check("python lacks.py", {{"skip_preflight", true}}).outcome == "running");
@@ -399,4 +403,45 @@ SCENARIO("a machine that lies in every file a look reads is bounded, and speaks 
     CHECK(job_of(seen, "honest")["state"] == "running");
     CHECK(seen.summary.find("alert") == std::string::npos);
   }
+}
+
+SCENARIO(
+    "what still waited when the lease ended does not start on the machine that is woken for its results") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 100});
+  stage.folder().write("project/hold.py", kHold);
+  auto rented = stage.rent({{"lease_hours", 0.5}});
+  REQUIRE(rented);
+  REQUIRE(rented->outcome == "ready");
+  const json id = rented->facts["instance_id"];
+  const std::string command =
+      "mkdir -p results; echo 1 >results/part.txt; python -c 'import time; time.sleep(1000)'";
+  for (const char* name : {"a", "b"})
+    CHECK(
+        stage
+            .call("run", {{"instance_id", id}, {"experiment", name}, {"command", command}, {"gpus", "auto"}})
+            ->outcome == "queued");
+  auto rental = stage.deps().ledger.rental_by_instance({id.get<std::int64_t>()});
+  REQUIRE((rental && *rental));
+  const auto pass = [&] {
+    auto child = Child::start({VASTGPU_BINARY, "-q", "reap"}, stage.environment(),
+                              (stage.folder().path() / "reap.log").string());
+    REQUIRE(child);
+    std::string words;
+    while (const auto line = child->read_line(std::chrono::seconds(60))) words += *line + "\n";
+    child->finish(std::chrono::seconds(5));
+    return words;
+  };
+  stage.house().clock().sleep_until((*rental)->lease_end + std::chrono::seconds(75), {});
+  (void)pass();
+  stage.house().clock().sleep_until((*rental)->lease_end + std::chrono::minutes(5), {});
+  const std::string reaped = pass();
+  INFO(reaped);
+  CHECK(reaped.find("started once for its results") != std::string::npos);
+  CHECK(reaped.find("read back as gone") != std::string::npos);
+  CHECK(fs::exists(stage.project() / "results" / "part.txt"));
+  CHECK(fs::exists(stage.project() / "logs" / "a.log"));
+  auto jobs = stage.deps().ledger.jobs((*rental)->label);
+  REQUIRE(jobs);
+  for (const Job& j : *jobs) CHECK(j.state == JobState::lost);
 }

@@ -50,6 +50,26 @@ TEST_CASE("no value of an environment is in a script") {
         std::string::npos);
 }
 
+TEST_CASE("on another machine an environment comes from its file, or the job is not started") {
+  TempFolder home;
+  home.write("my.env", "TOKEN=s3cret\n");
+  Rental fresh;
+  fresh.project = home.path().string(), fresh.num_gpus = 2;
+  Job job;
+  job.experiment = "e1", job.command = "python t.py", job.gpus_needed = 4;
+  CHECK(elsewhere(job, fresh)->gpus_needed == 2);  // it would wait for ever
+  CHECK_FALSE(elsewhere(job, fresh)->kept_env);
+  job.env_names = "TOKEN";
+  const auto lost = elsewhere(job, fresh);
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().what.find("(TOKEN) was only on the lost machine") != std::string::npos);
+  job.env_file = "my.env";
+  CHECK(elsewhere(job, fresh)->env.values.at("TOKEN").reveal() == "s3cret");
+  job.env_names = "OTHER TOKEN";  // the other came by the call alone
+  CHECK_FALSE(elsewhere(job, fresh));
+  CHECK(same_again(job).kept_env == "OTHER TOKEN");
+}
+
 TEST_CASE("what a check says is bounded, and a GPU that is not there is found without it") {
   CHECK(python_of("cd x && /venv/main/bin/python3.11 -u t.py") == "/venv/main/bin/python3.11");
   CHECK(python_of("torchrun t.py").empty());
