@@ -68,37 +68,55 @@ Result<void> read_lines(std::string_view lines, const LocalTree& tree, std::vect
   }
 }
 
+/// $T the folder, $N our notes, $1 and $2 the hashes of names and lines, $3 whether deletions are asked for.
+/// Answers records that end with NUL: packing, free bytes, state and whether the names are ours, how many
+/// files are to be deleted, journals by name, END; then perhaps the packed lines of stat.
+constexpr const char* kLook = R"sh(
+LC_ALL=C; export LC_ALL
+look() { xargs -0 -r stat --printf='%s %.9Y %f %n\0' -- <"$N.names" 2>/dev/null; }
+p=$T; while [ ! -d "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname -- "$p"); done
+printf '%s\0' "$P" "$(df --output=avail -B1 -- "$p" 2>/dev/null | tail -n 1)"
+cd -- "$T" 2>/dev/null || { printf '%s\0' absent0 0 END; exit 0; }
+# A transfer that died an hour ago is not going to finish.
+find . -maxdepth 1 -type d -name '.vast-gpu-incoming-*' -mmin +60 -exec rm -rf -- {} + 2>/dev/null
+s=unknown; k=0; x=0
+if [ -f "$N.names" ]; then
+  s=lines
+  [ "$(sha256sum <"$N.names")" = "$1  -" ] && k=1
+  [ $k = 1 ] && [ "$(look | sha256sum)" = "$2  -" ] && s=same
+elif [ -z "$(find . -mindepth 1 -maxdepth 1 ! -name '.vast-gpu-*' -print -quit)" ]; then
+  s=absent
+fi
+[ "$3$k" = 11 ] && [ -f "$N.placed" ] &&
+  x=$(comm -z -23 -- "$N.placed" "$N.names" | tr -cd '\000' | wc -c)
+printf '%s\0' "$s$k" "$x"
+if cd .vast-gpu-parts 2>/dev/null; then
+  for L in *.lane; do  # of a process of ours that is gone
+    L=${L%.lane}
+    end_lane
+    rm -f -- "$L.lane"
+  done
+  find . -type f -mmin +10080 -exec rm -f -- {} + 2>/dev/null
+  # What was half there when the host went down may be a hole: its journal holds for one boot only.
+  if [ "$(cat boot 2>/dev/null)" = "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" ]; then
+    for j in *.have; do [ -f "$j" ] && { printf '%s\0' "$j"; cat -- "$j"; printf '\0'; }; done
+  else
+    rm -f -- *.part *.have boot
+  fi
+  cd ..
+fi
+printf 'END\0'
+[ $s = lines ] && { look; printf 'END\0'; } | $Q
+exit 0
+)sh";
+
 std::string ask_script(const SyncPlace& place, const LocalTree& tree, const SyncRules& rules) {
-  const std::string names = sha256_hex(names_of(tree)), lines = sha256_hex(expected_lines(tree));
   return text(
-      "LC_ALL=C; export LC_ALL\nT=", shell_quote(place.folder), "; N=", shell_quote(place.notes), "\n",
       can_pack(Packing::zstd) ? "if command -v zstd >/dev/null 2>&1; then P=zstd; Q='zstd -1qc'; el" : "",
       "if command -v gzip >/dev/null 2>&1; then P=gzip; Q='gzip -1c'; else P=none; Q=cat; fi\n",
-      "p=$T; while [ ! -d \"$p\" ] && [ \"$p\" != / ] && [ \"$p\" != . ]; do p=$(dirname -- \"$p\"); done\n",
-      "f=$(df --output=avail -B1 -- \"$p\" 2>/dev/null | tail -n 1)\n", "printf '%s\\0' \"$P\" \"$f\"\n",
-      "cd -- \"$T\" 2>/dev/null || { printf '%s\\0' absent0 0 END; exit 0; }\n",
-      // A transfer that died an hour ago is not going to finish.
-      "find . -maxdepth 1 -type d -name '.vast-gpu-incoming-*' -mmin +60 -exec rm -rf -- {} + 2>/dev/null\n",
-      "s=unknown; k=0; x=0\n", "if [ -f \"$N.names\" ]; then\n", "  [ \"$(sha256sum <\"$N.names\")\" = '",
-      names, "  -' ] && k=1\n  s=lines\n", "  [ $k = 1 ] && [ \"$(", kStat,
-      " <\"$N.names\" 2>/dev/null | sha256sum)\" = '", lines, "  -' ] && s=same\n", "fi\n",
-      rules.delete_extra ? "[ $k = 1 ] && [ -f \"$N.placed\" ] && x=$(comm -z -23 -- \"$N.placed\" "
-                           "\"$N.names\" | tr -cd '\\000' | wc -c)\n"
-                         : "",
-      "[ $s = unknown ] && [ -z \"$(find . -mindepth 1 -maxdepth 1 ! -name '.vast-gpu-*' -print -quit)\" ] "
-      "&& "
-      "s=absent\n",
-      "printf '%s\\0' \"$s$k\" $x\n",
-      // What was half there when the host went down may be a hole: its journal holds for one boot only.
-      "if cd .vast-gpu-parts 2>/dev/null; then\n",
-      // Lanes of a process of ours that is gone.
-      "  for L in *.lane; do L=${L%.lane}; ", kEndLane, "; rm -f -- \"$L.lane\"; done\n",
-      "  find . -type f -mmin +10080 -exec rm -f -- {} + 2>/dev/null\n",
-      "  if [ \"$(cat boot 2>/dev/null)\" = \"$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)\" ]; then\n",
-      "    for j in *.have; do [ -f \"$j\" ] && { printf '%s\\0' \"$j\"; cat -- \"$j\"; printf '\\0'; }; "
-      "done\n",
-      "  else rm -f -- *.part *.have boot; fi\n  cd ..\nfi\n", "printf 'END\\0'\n", "[ $s = lines ] && ",
-      "{ ", kStat, " <\"$N.names\" 2>/dev/null; printf 'END\\0'; } | $Q\nexit 0");
+      "T=", shell_quote(place.folder), "; N=", shell_quote(place.notes), "\nset -- ",
+      sha256_hex(names_of(tree)), " ", sha256_hex(expected_lines(tree)), " ", rules.delete_extra ? 1 : 0,
+      "\nend_lane() {", kEndLane, "}", kLook);
 }
 
 }  // namespace

@@ -57,45 +57,6 @@ bool UploadLanes::idle_for(std::chrono::seconds limit) const {
   return Clock::now().time_since_epoch() - Clock::duration(last_arrival) > limit;
 }
 
-const char* const kEndLane =
-    "[ -f \"$L.lane\" ] && p=$(cat -- \"$L.lane\") && grep -q vast-gpu-parts \"/proc/$p/cmdline\" "
-    "2>/dev/null "
-    "&& kill -s KILL -- \"-$p\" 2>/dev/null";
-
-std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing) {
-  std::string old;
-  for (const std::string& key : obsolete) old += " " + key + ".part " + key + ".have";
-  constexpr const char* kRead = "dd iflag=fullblock,count_bytes bs=256K status=none count=\"$n\"";
-  constexpr const char* kStore = "oflag=seek_bytes conv=notrunc seek=\"$o\" of=\"$k.part\"";
-  return text(
-      "LC_ALL=C; export LC_ALL; umask 077\nmkdir -p -- ", shell_quote(folder), " && cd -- ",
-      shell_quote(folder), " || exit 3\nD=$(pwd)\nmkdir -p .vast-gpu-parts && cd .vast-gpu-parts || exit 3\n",
-      "[ -f boot ] || cat /proc/sys/kernel/random/boot_id >boot 2>/dev/null\n",
-      // An earlier session of this lane may not have heard yet that its link is dead: what it holds would be
-      // written when it does.
-      kEndLane, "\necho $$ >\"$L.lane\"\n", old.empty() ? "" : "rm -f --" + old + "\n",
-      "while read -r v k o n r; do\ncase $v in\n",
-      // A link that died looks like the end of the input: what counts is the line after the bytes.
-      "w) ", kRead, " ", kStore, " || exit 6;;\n", "z) e=$({ { ", kRead, " || echo r >&3; } | { ",
-      unpack_program(packing), " || echo u >&3; } | dd bs=256K iflag=fullblock status=none ", kStore,
-      " || echo w >&3; } 3>&1); [ -z \"$e\" ] || exit 6;;\n",
-      "f) p=$(dd iflag=fullblock,count_bytes bs=64K status=none count=\"$n\"; echo x); p=$D/${p%x};;\n",
-      "q) for x in *.part; do [ -e \"$x\" ] && exit 0; done; rm -f boot *.lane; cd ..; rmdir .vast-gpu-parts "
-      "2>/dev/null; exit 0;;\n",
-      "*) exit 8;;\nesac\n", "read -r e || exit 5\ncase $v$e in\n",
-      "[wz].) echo \"$o $r\" >>\"$k.have\" && echo +;;\n",
-      "[wz]*) rm -f -- \"$k.part\" \"$k.have\"; echo +;;\n", "f.) set -- $r\n",
-      // The answer to an earlier order may have been lost: then it has its name already.
-      "if [ -f \"$k.part\" ]; then\n[ \"$(stat -c %s -- \"$k.part\")\" = \"$o\" ] || { echo 'a size is "
-      "wrong' "
-      ">&2; exit 6; }\n",
-      "(umask 022; mkdir -p -- \"${p%/*}\") && chmod \"$2\" -- \"$k.part\" && touch -d \"@$1\" -- "
-      "\"$k.part\" "
-      "&& mv -fT -- \"$k.part\" \"$p\" || exit 6\nrm -f -- \"$k.have\"\n",
-      "else [ \"$(stat -c '%s %Y' -- \"$p\")\" = \"$o ${1%.*}\" ] || exit 6; fi\necho +;;\n",
-      "*) exit 8;;\nesac\ndone\nexit 5");
-}
-
 void UploadLane::run(SshSession* first) {
   const std::stop_token stop = all_.stop.get_token();
   int refused = 0;
@@ -139,8 +100,7 @@ void UploadLane::run(SshSession* first) {
 
 Result<void> UploadLane::work(SshSession& session) {
   Patience patience(kLaneIdleLimit, all_.stop.get_token(), Patience::Kind::idle);
-  auto started =
-      SshCommand::start(session, "L=" + id_ + "\n" + all_.script, SshCommand::Output::read, 4096, patience);
+  auto started = SshCommand::start(session, all_.script(id_), SshCommand::Output::read, 4096, patience);
   if (!started) return fail(std::move(started).error());
   machine_ = started->get();
   patience_ = &patience;
@@ -278,6 +238,7 @@ void UploadLane::give_all_back() {
 
 /// Enough to keep the link busy until the answers come, and not more.
 std::uint64_t UploadLane::window() const {
+  if (rate_ == 0) return 2 * kLeastWindow;  // before anything is measured
   const double seconds = std::max(kLeastSecondsInFlight, kSpareSeconds + 2 * std::min(round_trip_, 1.0));
   return static_cast<std::uint64_t>(
       std::clamp(rate_ * seconds, static_cast<double>(kLeastWindow), static_cast<double>(kMostWindow)));

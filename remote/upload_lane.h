@@ -22,7 +22,7 @@ struct UploadLanes {
   using Clock = std::chrono::steady_clock;
 
   UploadLanes(const SshLink& to, const LocalTree& of, UploadPlan& what, UploadMeter& told, Packing by,
-              std::string runs)
+              std::function<std::string(const std::string&)> runs)
       : link(to), tree(of), plan(what), meter(told), packing(by), script(std::move(runs)) {}
 
   const SshLink& link;
@@ -30,7 +30,7 @@ struct UploadLanes {
   UploadPlan& plan;
   UploadMeter& meter;
   Packing packing;
-  std::string script;  ///< lane_script
+  std::function<std::string(const std::string& lane)> script;  ///< lane_script
   std::stop_source stop = {};
 
   std::atomic<std::uint64_t> arrived = 0;     ///< bytes of files, acknowledged
@@ -58,7 +58,8 @@ struct UploadLanes {
 
 /// Stores pieces into files beside the project, under their key; notes each in a journal once it is whole;
 /// gives a file its name when told so. Answers one line for each order.
-std::string lane_script(const std::string& folder, const std::set<std::string>& obsolete, Packing packing);
+std::string lane_script(const std::string& lane, const std::string& folder,
+                        const std::set<std::string>& obsolete, Packing packing);
 
 /// Shell: ends the lane $L, if it still runs. In the folder of unfinished copies.
 extern const char* const kEndLane;

@@ -79,7 +79,8 @@ Result<void> send_large(SshLink& link, const std::string& folder, const LocalTre
                         const std::set<std::string>& obsolete, Packing packing,
                         const std::function<bool()>& enough, UploadMeter& meter, const std::stop_token& stop,
                         SyncReport& report) {
-  UploadLanes all(link, tree, plan, meter, packing, lane_script(folder, obsolete, packing));
+  UploadLanes all(link, tree, plan, meter, packing,
+                  [&](const std::string& lane) { return lane_script(lane, folder, obsolete, packing); });
   const std::stop_callback on_stop(stop, [&] { all.stop.request_stop(); });
   Patience patience(kLinkIdleLimit, stop);
   auto at_hand = link.session(patience);
