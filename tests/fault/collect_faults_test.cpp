@@ -54,7 +54,7 @@ CollectOptions brief() {
 
 }  // namespace
 
-TEST_CASE("wherever the link breaks, the same call opens it again and completes") {
+TEST_CASE("wherever the link breaks, the same call opens it again and completes", "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("model.pt", 900'000);
@@ -84,7 +84,8 @@ TEST_CASE("wherever the link breaks, the same call opens it again and completes"
   CHECK(cuts >= 15);  // a megabyte has that many boundaries
 }
 
-TEST_CASE("wherever the machine goes away, the call ends, and the next one goes on in the middle") {
+TEST_CASE("wherever the machine goes away, the call ends, and the next one goes on in the middle",
+          "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("model.pt", 900'000);
@@ -115,7 +116,8 @@ TEST_CASE("wherever the machine goes away, the call ends, and the next one goes 
   CHECK(went_on >= deaths / 3);
 }
 
-TEST_CASE("a link that is cut again and again brings a large file without sending much of it twice") {
+TEST_CASE("a link that is cut again and again brings a large file without sending much of it twice",
+          "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("model.pt", 96 << 20);
@@ -131,7 +133,7 @@ TEST_CASE("a link that is cut again and again brings a large file without sendin
   CHECK(twice < 0.02);  // with the packets' own bytes, and all the logging in
 }
 
-TEST_CASE("a stop in the middle of a large file is heard at once, and the next call goes on") {
+TEST_CASE("a stop in the middle of a large file is heard at once, and the next call goes on", "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("model.pt", 64 << 20);
@@ -152,7 +154,7 @@ TEST_CASE("a stop in the middle of a large file is heard at once, and the next c
   CHECK(json(*whole).dump().find("resumed_bytes") != std::string::npos);
 }
 
-TEST_CASE("what an earlier call left is not believed: wrong bytes in it are brought again") {
+TEST_CASE("what an earlier call left is not believed: wrong bytes in it are brought again", "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("model.pt", 8 << 20);
@@ -177,7 +179,7 @@ TEST_CASE("what an earlier call left is not believed: wrong bytes in it are brou
   CHECK(FaultBench::resumed(*whole) == 0);
 }
 
-TEST_CASE("a disk that fills up at home ends the call; with room again it goes on") {
+TEST_CASE("a disk that fills up at home ends the call; with room again it goes on", "[collect]") {
   NEEDS_SSHD();
   FaultBench b;
   b.add("a.txt", 1000);
@@ -201,7 +203,8 @@ TEST_CASE("a disk that fills up at home ends the call; with room again it goes o
   if (big_file < (3 << 20)) CHECK(FaultBench::resumed(*whole) > 0);
 }
 
-TEST_CASE("a large file that grows, shrinks or is replaced while it is read is left for the next call") {
+TEST_CASE("a large file that grows, shrinks or is replaced while it is read is left for the next call",
+          "[collect]") {
   NEEDS_SSHD();
   TempFolder tools;  // its dd does something to the file when the third piece is asked for
   RealSshd server(tools.path());

@@ -131,7 +131,8 @@ std::vector<Lie> lies() {
 
 }  // namespace
 
-TEST_CASE("a hostile machine writes nothing outside its folder, claims nothing, and exhausts nobody") {
+TEST_CASE("a hostile machine writes nothing outside its folder, claims nothing, and exhausts nobody",
+          "[collect]") {
   NEEDS_SSHD();
   TempFolder tools;
   RealSshd server(tools.path());
@@ -196,7 +197,7 @@ TEST_CASE("a hostile machine writes nothing outside its folder, claims nothing, 
   }
 }
 
-TEST_CASE("odd names that harm nobody come home as they are") {
+TEST_CASE("odd names that harm nobody come home as they are", "[collect]") {
   NEEDS_SSHD();
   CollectBench b;
   const std::set<std::string> names{"\u00e9t\u00e9",
