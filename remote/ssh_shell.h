@@ -24,6 +24,7 @@ class SshShell : public Shell {
                           std::stop_token stop) override;
   std::string host_key_fingerprint() const override { return fingerprint_; }
   Result<std::string> host_public_key(std::stop_token stop) override;
+  SshLink* link() override { return &link_; }
 
  private:
   SshLink link_;
