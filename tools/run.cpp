@@ -15,6 +15,7 @@ struct RunArgs {
   std::string command, experiment;
   std::optional<std::string> gpus;
   std::optional<bool> auto_destroy;
+  std::vector<std::string> ports;
 };
 
 Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) {
@@ -49,6 +50,11 @@ Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) 
              {"lease_ends_at", to_iso8601(rental->lease_end)},
              {"warnings", warning.empty() ? json::array() : json::array({warning})}};
   if (!warning.empty()) e.details = "- warning: " + warning;
+  if (auto opened = open_ports(workplace, *deps, *rental, a.ports, caller.stop, e); !opened) {
+    // The experiment runs all the same.
+    e.facts["warnings"].push_back(opened.error().what);
+    e.details += "- warning: " + clean_line(opened.error().what, 300) + "\n";
+  }
   e.next.push_back({"monitor", {{"instance_id", a.instance_id}, {"wait_seconds", 45}}, "watch it"});
   return e;
 }
@@ -68,7 +74,8 @@ Tool run_tool(Workplace& workplace) {
           .optional(
               "auto_destroy", &RunArgs::auto_destroy,
               "Whether the machine should be destroyed once the experiment ended and its results are home; "
-              "default from CLAUDE.md, else true");
+              "default from CLAUDE.md, else true")
+          .optional("ports", &RunArgs::ports, kPortsHelp);
   return make_tool(
       {.name = "run",
        .title = "Run an experiment",
