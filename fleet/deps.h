@@ -22,8 +22,9 @@ struct FleetSettings {
   std::filesystem::path settings_file = {};  ///< where `account` comes from
   /// As read for this call; an error: nothing may be spent.
   Result<AccountSettings> account = AccountSettings{};
-  bool keeper_off = false;  ///< switched off in the environment: its silence is no alarm
-  std::string owner = {};   ///< tells rentals of this computer and state folder from those of another
+  bool keeper_off = false;             ///< switched off in the environment: its silence is no alarm
+  std::filesystem::path ssh_key = {};  ///< for people's own ssh; empty: what it takes by itself
+  std::string owner = {};  ///< tells rentals of this computer and state folder from those of another
   std::string api_url = "https://console.vast.ai";  ///< what the guard on the machine calls
   /// One limit for the whole boot. Shorter ones throw half-done image pulls away and never converge.
   Duration boot_limit = std::chrono::minutes(15);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 
 #include "core/log.h"
 #include "core/text.h"
@@ -58,7 +59,12 @@ std::optional<std::string> logged_host_key(std::string_view log, std::string_vie
 
 HostKeyLog::HostKeyLog(const Deps& d, const Rental& rental)
     : d_(d), instance_(*rental.instance), mark_(rental.log_mark) {
-  if (!mark_.empty()) thread_ = std::jthread([this](const std::stop_token& stop) { read(stop); });
+  if (mark_.empty()) return;
+  try {
+    thread_ = std::jthread([this](const std::stop_token& stop) { read(stop); });
+  } catch (const std::system_error& e) {
+    log_fact("host-key log is not read: ", e.what());  // then the first key seen is trusted, and that is said
+  }
 }
 
 std::optional<std::string> HostKeyLog::named() const {

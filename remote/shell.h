@@ -19,6 +19,8 @@
 
 namespace vastgpu {
 
+class SshLink;
+
 struct ExecResult {
   int exit_code = 0;     ///< 128 + n when ended by signal n
   std::string out, err;  ///< each cut at ExecOptions::max_output, as bytes: clean() before showing
@@ -209,6 +211,9 @@ class Shell {
   /// That key itself, as known_hosts has it: "ssh-ed25519 AAAA...".
   /// @error unavailable  the link broke and does not come back
   virtual Result<std::string> host_public_key(std::stop_token stop) = 0;
+
+  /// The sessions behind it, for what else goes through them (remote/tunnel.h); nullptr where there are none.
+  virtual SshLink* link() = 0;
 };
 
 /// Everything needed to reach one machine.

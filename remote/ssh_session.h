@@ -43,6 +43,7 @@ class SshSession {
   Result<void> wait_for_news(Patience& patience);
 
   LIBSSH2_SESSION* raw() const { return session_; }
+  int socket() const { return socket_.get(); }  ///< to poll() together with others
   /// libssh2's last complaint as an Error. The link counts as broken from here on.
   Error broke(const std::string& during);
   /// As above for a call that failed while the link itself is fine.

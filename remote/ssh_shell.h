@@ -25,6 +25,7 @@ class SshShell : public Shell {
                           const ProgressFn& progress, std::stop_token stop) override;
   std::string host_key_fingerprint() const override { return fingerprint_; }
   Result<std::string> host_public_key(std::stop_token stop) override;
+  SshLink* link() override { return &link_; }
 
  private:
   Result<ExecResult> run(const std::string& command, std::string_view input, std::size_t max_output,

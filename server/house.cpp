@@ -218,6 +218,9 @@ Result<Deps> House::open_all(std::stop_token stop) {
   fleet.settings_file = settings_file();
   fleet.owner = owner();
   fleet.keeper_off = settings_.keeper_off;
+  fleet.ssh_key = settings_.ssh_key;
+  if (const auto ours = settings_.state_folder / "ssh" / "id_ed25519"; fleet.ssh_key.empty())
+    if (std::error_code none; std::filesystem::exists(ours, none)) fleet.ssh_key = ours;
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   report_server();

@@ -46,6 +46,7 @@ class House : public Workplace {
   ~House() override;
 
   Clock& clock() override { return *clock_; }
+  Tunnels& tunnels() override { return tunnels_; }
   /// The settings file is read anew by each, so that a raised limit needs no restart.
   Result<Deps> open(std::stop_token stop) override;
   std::optional<Deps> open_known() override;
@@ -84,6 +85,7 @@ class House : public Workplace {
   std::vector<std::unique_ptr<Ledger>> replaced_;  // a call may still hold one that was moved aside
   FileMark ledger_mark_;
   TimePoint server_reported_{};
+  Tunnels tunnels_;                     // uses the connector and the ledgers
   std::unique_ptr<KeeperWatch> watch_;  // last: it uses the others. Empty: no keeper is started from here
 };
 

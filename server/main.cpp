@@ -19,7 +19,9 @@
 #include "server/panic_command.h"
 #include "server/reap_command.h"
 #include "server/server.h"
+#include "server/shell_command.h"
 #include "server/signals.h"
+#include "server/tunnel_command.h"
 #include "tools/all_tools.h"
 
 namespace {
@@ -127,6 +129,19 @@ int run(int argc, char** argv) {
       "keep", "The keeper: watches, renews, collects and ends what is rented, until nothing is left");
   keeping->add_flag("--detached", detached, "As a background process of its own");
 
+  std::int64_t instance = 0;
+  std::vector<std::string> ports;
+  auto* typing = app.add_subcommand(
+      "ssh", "A shell on a machine, under its pinned host key: vast-gpu ssh INSTANCE [command...]");
+  typing->add_option("instance", instance, "Instance id, from rent or list")->required();
+  typing->prefix_command();
+  auto* tunneling = app.add_subcommand(
+      "tunnel",
+      "Ports of a machine on this computer's localhost, until Ctrl-C: vast-gpu tunnel INSTANCE 6006");
+  tunneling->add_option("instance", instance, "Instance id, from rent or list")->required();
+  tunneling->add_option("ports", ports, "6006, 6006:7007 (7007 here), tensorboard, jupyter or comfyui")
+      ->required();
+
   InstallOptions install_options;
   std::string what, printed;
   auto* installing = app.add_subcommand("install",
@@ -167,6 +182,14 @@ int run(int argc, char** argv) {
     if (!printed.empty()) install_options.by = printed;
     const auto house = open_house("install");
     return house ? install_keeper(*house, own_program(), install_options) : 2;
+  }
+  if (typing->parsed()) {
+    const auto house = open_house("ssh");
+    return house ? shell_command(*house, instance, typing->remaining()) : 2;
+  }
+  if (tunneling->parsed()) {
+    const auto house = open_house("tunnel");
+    return house ? tunnel_command(*house, instance, ports) : 2;
   }
   if (reaping->parsed()) {
     const auto house = open_house("reap");

@@ -5,17 +5,34 @@
 #include "core/text.h"
 #include "fleet/host_key.h"
 #include "fleet/lifecycle.h"
+#include "fleet/ssh_lines.h"
 
 namespace vastgpu {
 namespace {
 
-/// A host key that nobody confirmed is said in every answer about that rental, whichever tool gives it.
-void say_host_key(Workplace& workplace, Envelope& e) {
+/// Lines that a person can type, while SSH is open.
+void add_lines(const Deps& d, const Rental& rental, json& facts) {
+  facts["type_this"] = pin_for_people(d, rental) ? to_facts(ssh_lines(d, rental)) : json(nullptr);
+  std::error_code gone;
+  if (!may_bill(rental.status)) std::filesystem::remove(known_hosts_file(d, rental), gone);
+}
+
+/// Every answer about a rental says how to reach it and what its host key rests on, whichever tool gives it.
+void say_how_to_reach(Workplace& workplace, Envelope& e) {
   const auto id = read_integer(e.facts, "instance_id");
-  const auto deps = id ? workplace.open_known() : std::nullopt;
+  const auto rows = e.facts.find("instances");
+  const bool lists = rows != e.facts.end() && rows->is_array();
+  const auto deps = id || lists ? workplace.open_known() : std::nullopt;
   if (!deps) return;
+  if (lists)
+    for (json& row : *rows)
+      if (const auto one = row.is_object() ? read_integer(row, "instance_id") : std::nullopt)
+        if (const auto rental = deps->ledger.rental_by_instance({*one}); rental && *rental)
+          add_lines(*deps, **rental, row);
+  if (!id) return;
   const auto rental = deps->ledger.rental_by_instance({*id});
   if (!rental || !*rental || !(*rental)->host_key) return;
+  add_lines(*deps, **rental, e.facts);
   e.facts["host_key"] = host_key_facts(**rental);
   const std::string words = host_key_words(**rental);
   if (words.empty() || !may_bill((*rental)->status)) return;
@@ -31,10 +48,10 @@ void say_host_key(Workplace& workplace, Envelope& e) {
                    : " Its SSH host key was trusted on first use.";
 }
 
-Tool with_host_key(Workplace& workplace, Tool tool) {
+Tool with_reach(Workplace& workplace, Tool tool) {
   tool.call = [&workplace, inner = std::move(tool.call)](const json& arguments, CallContext& call) {
     auto answer = inner(arguments, call);
-    if (answer) say_host_key(workplace, *answer);
+    if (answer) say_how_to_reach(workplace, *answer);
     return answer;
   };
   return tool;
@@ -46,7 +63,7 @@ std::vector<Tool> all_tools(Workplace& w) {
   std::vector<Tool> tools{provision_tool(w), rent_tool(w),       setup_tool(w),  run_tool(w),
                           monitor_tool(w),   collect_tool(w),    extend_tool(w), list_tool(w),
                           destroy_tool(w),   destroy_all_tool(w)};
-  for (Tool& tool : tools) tool = with_host_key(w, std::move(tool));
+  for (Tool& tool : tools) tool = with_reach(w, std::move(tool));
   return tools;
 }
 

@@ -1,6 +1,7 @@
 #include "tools/common.h"
 
 #include "core/text.h"
+#include "fleet/tunnels.h"
 
 namespace vastgpu {
 
@@ -17,6 +18,27 @@ Result<void> check_budget_readable(const ProjectSettings& settings) {
 
 Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds) {
   return {call.stop, clock.now() + Duration(static_cast<std::int64_t>(wait_seconds * 1e6)), call.progress};
+}
+
+Result<void> open_ports(Workplace& workplace, const Deps& d, const Rental& rental,
+                        const std::vector<std::string>& ports, std::stop_token stop, Envelope& e) {
+  std::vector<PortWish> wishes;
+  for (const std::string& words : ports) {
+    auto wish = parse_port(words);
+    if (!wish) return fail(std::move(wish).error());
+    wishes.push_back(*wish);
+  }
+  if (!wishes.empty())
+    if (auto opened = workplace.tunnels().open(d, rental, wishes, std::move(stop)); !opened)
+      return fail(std::move(opened).error().during("opening ports"));
+  const auto view = workplace.tunnels().view(rental.label);
+  if (!view) return {};
+  e.facts["ports"] = to_facts(view->ports);
+  if (!e.details.empty() && !e.details.ends_with('\n')) e.details += "\n";
+  e.details += to_words(view->ports);
+  if (!view->trouble.empty())
+    e.details += "- the tunnel reconnects: " + clean_line(view->trouble, 200) + "\n";
+  return {};
 }
 
 std::string to_words(const Receipt& r) {

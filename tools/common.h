@@ -28,6 +28,16 @@ Result<void> check_budget_readable(const ProjectSettings& settings);
 /// How long this call may wait, and whom it tells.
 Caller caller_of(const CallContext& call, Clock& clock, double wait_seconds);
 
+inline constexpr const char* kPortsHelp =
+    "Ports of the machine to open on this computer's localhost, as long as this server runs and the machine "
+    "is "
+    "rented: tensorboard (6006), jupyter (8888), comfyui (8188) or numbers; 6006:7007 chooses 7007 here";
+
+/// Opens `ports` and puts their URLs into the answer: facts.ports and details.
+/// @error as Tunnels::open; invalid_argument  a word that is no port
+Result<void> open_ports(Workplace& workplace, const Deps& d, const Rental& rental,
+                        const std::vector<std::string>& ports, std::stop_token stop, Envelope& e);
+
 /// "12 files, 3.4 MB" and the facts of a receipt.
 std::string to_words(const Receipt& r);
 json receipt_facts(const Receipt& r);

@@ -26,6 +26,7 @@ struct MonitorArgs {
   std::optional<std::string> experiment, after;
   int lines = 20;
   double wait_seconds = 0;
+  std::vector<std::string> ports;
 };
 
 constexpr auto kLook = std::chrono::seconds(5);
@@ -324,7 +325,10 @@ Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext
   if (!layers) return fail(std::move(layers).error());
   auto warnings = warnings_of(*deps, *rental);
   if (!warnings) return fail(std::move(warnings).error());
-  return describe(*deps, *rental, *seen, a.experiment, *layers, *warnings);
+  Envelope e = describe(*deps, *rental, *seen, a.experiment, *layers, *warnings);
+  if (auto opened = open_ports(workplace, *deps, *rental, a.ports, caller.stop, e); !opened)
+    return fail(std::move(opened).error());
+  return e;
 }
 
 }  // namespace
@@ -343,7 +347,8 @@ Tool monitor_tool(Workplace& workplace) {
               {.max_length = 60})
           .optional("wait_seconds", &MonitorArgs::wait_seconds,
                     "Wait up to this many seconds for the experiment to end (default 0: look and answer)",
-                    wait_rules());
+                    wait_rules())
+          .optional("ports", &MonitorArgs::ports, kPortsHelp);
   return make_tool(
       {.name = "monitor",
        .title = "Watch an experiment",

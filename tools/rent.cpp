@@ -131,8 +131,10 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
           text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
                money(r.price), ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case),
                renewal_words(r.worst_case, r.renew_to, settings.max_budget), "; it ends by itself at ",
-               to_iso8601(r.lease_end), " (", end_words(r.at_end, disk_per_day), "). SSH: ssh -p ",
-               r.ssh->port, " root@", r.ssh->host);
+               to_iso8601(r.lease_end), " (", end_words(r.at_end, disk_per_day),
+               "). A shell on it: "
+               "vast-gpu ssh ",
+               r.instance->value);
       e.next.push_back(
           {"setup", {{"instance_id", *r.instance}}, "send the code and install the dependencies"});
       break;

@@ -25,6 +25,7 @@ struct RunArgs {
   int canary_minutes = 3;
   double wait_seconds = 45;
   bool stop = false, restart = false, skip_preflight = false, preflight_only = false;
+  std::vector<std::string> ports;
 };
 
 auto refuse(std::string what, const std::string& next) {
@@ -213,7 +214,12 @@ Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) 
   Envelope e = started(a, *rental, *request, *job);
   show(e, problems);
   e.facts["warnings"] = warning.empty() ? json::array() : json::array({warning});
-  if (!warning.empty()) e.details += "- warning: " + warning;
+  if (!warning.empty()) e.details += "- warning: " + warning + "\n";
+  if (auto opened = open_ports(workplace, *deps, *rental, a.ports, caller.stop, e); !opened) {
+    // The experiment runs all the same.
+    e.facts["warnings"].push_back(opened.error().what);
+    e.details += "- warning: " + clean_line(opened.error().what, 300) + "\n";
+  }
   e.next.push_back({"monitor", {{"instance_id", a.instance_id}, {"wait_seconds", 45}}, "watch it"});
   return e;
 }
@@ -271,7 +277,8 @@ Tool run_tool(Workplace& workplace) {
               "given anew")
           .optional("skip_preflight", &RunArgs::skip_preflight,
                     "Start although the check before the start found a missing file or import")
-          .optional("preflight_only", &RunArgs::preflight_only, "Check the command and start nothing");
+          .optional("preflight_only", &RunArgs::preflight_only, "Check the command and start nothing")
+          .optional("ports", &RunArgs::ports, kPortsHelp);
   return make_tool(
       {.name = "run",
        .title = "Run an experiment",

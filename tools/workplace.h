@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fleet/deps.h"
+#include "fleet/tunnels.h"
 
 namespace vastgpu {
 
@@ -24,6 +25,9 @@ class Workplace {
   /// As open, but only where an earlier call left a ledger for the key at hand: asks no network, makes
   /// nothing.
   virtual std::optional<Deps> open_known() = 0;
+
+  /// The tunnels of this process.
+  virtual Tunnels& tunnels() = 0;
 
   /// The project folder: the argument, else what client or user configured, else the working directory.
   /// @error invalid_argument  not an absolute path of an existing folder

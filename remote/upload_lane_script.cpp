@@ -1,6 +1,6 @@
 // The machine's side of a lane.
 #include "core/text.h"
-#include "remote/lane.h"
+#include "remote/upload_lane.h"
 
 namespace vastgpu {
 namespace {
