@@ -67,9 +67,14 @@ int work(SshConnector& connector, const SshTarget& target, bool open, const std:
     SyncRules rules;
     rules.include = {"*"};
     rules.max_file = rules.max_total = 1ull << 40;
+    rules.notes_folder = words.at(2) + ".notes";
     auto sent = shell.sync_up(words.at(1), words.at(2), rules, {}, {});
     if (!sent) return give_up(sent.error());
-    return say({{"seconds", seconds_since(began)}, {"files", sent->sent_files}, {"bytes", sent->sent_bytes}});
+    return say({{"seconds", seconds_since(began)},
+                {"files", sent->sent_files},
+                {"bytes", sent->sent_bytes},
+                {"lanes", sent->lanes},
+                {"trips", sent->round_trips}});
   }
   CollectSource source;
   source.remote_folder = words.at(1);

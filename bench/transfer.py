@@ -176,20 +176,18 @@ class Bench:
 
 
 def small_tree(folder, files, total):
-    """Source-like text in nested folders: it compresses about four to one."""
+    """Pieces of this project's own sources, in nested folders."""
     chance = random.Random(7)
-    words = ["".join(chance.choice("abcdefghijklmnopqrstuvwxyz_") for _ in range(chance.randint(2, 11))) for _ in range(3000)]
+    root = HERE.parent
+    text = b"".join(p.read_bytes() for part in ("core", "analysis", "market", "remote", "state", "fleet", "tools", "server", "sandbox")
+                    for p in sorted((root / part).glob("*.[ch]*")))
     shutil.rmtree(folder, ignore_errors=True)
     for n in range(files):
         at = folder / f"pkg{n % 40}" / f"part{n % 7}" / f"module_{n}.py"
         at.parent.mkdir(parents=True, exist_ok=True)
-        text, size = [], 0
-        wanted = int(total / files * chance.uniform(0.3, 1.7))
-        while size < wanted:
-            line = " " * (4 * chance.randint(0, 3)) + " ".join(chance.choices(words, k=chance.randint(3, 10))) + "\n"
-            text.append(line)
-            size += len(line)
-        at.write_text("".join(text))
+        size = int(total / files * chance.uniform(0.3, 1.7))
+        start = chance.randrange(len(text) - size)
+        at.write_bytes(text[start:start + size])
 
 
 def big_file(path, size):
@@ -205,6 +203,7 @@ def same(a, b):
 
 def fresh(path):
     shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(f"{path}.notes", ignore_errors=True)
     return path
 
 

@@ -61,19 +61,20 @@ Error TarWriter::trouble(const std::string& step) {
   return {.code = Code::internal, .what = step + ": " + words(state_->a), .next_step = "report this"};
 }
 
-Result<TarWriter> TarWriter::open(Packing packing, Sink sink) {
+Result<TarWriter> TarWriter::open(Packing packing, Sink sink, int level) {
   std::unique_ptr<State, Free> state(new State{::archive_write_new(), std::move(sink)});
   archive* a = state->a;
   TarWriter writer(std::move(state));
+  const std::string how = std::to_string(level);
   int rc = ::archive_write_set_format_pax(a);
   // Names are bytes. Without this, libarchive would convert them by the C locale and fail beyond ASCII.
   if (rc == ARCHIVE_OK) rc = ::archive_write_set_options(a, "hdrcharset=BINARY");
   if (rc == ARCHIVE_OK && packing == Packing::zstd) {
     rc = ::archive_write_add_filter_zstd(a);
-    if (rc == ARCHIVE_OK) rc = ::archive_write_set_filter_option(a, "zstd", "compression-level", "1");
+    if (rc == ARCHIVE_OK) rc = ::archive_write_set_filter_option(a, "zstd", "compression-level", how.c_str());
   } else if (rc == ARCHIVE_OK && packing == Packing::gzip) {
     rc = ::archive_write_add_filter_gzip(a);
-    if (rc == ARCHIVE_OK) rc = ::archive_write_set_filter_option(a, "gzip", "compression-level", "1");
+    if (rc == ARCHIVE_OK) rc = ::archive_write_set_filter_option(a, "gzip", "compression-level", how.c_str());
   }
   if (rc == ARCHIVE_OK) rc = ::archive_write_set_bytes_per_block(a, kBlock);
   if (rc == ARCHIVE_OK) rc = ::archive_write_set_bytes_in_last_block(a, 1);

@@ -37,7 +37,8 @@ struct FileTime {
 class TarWriter {
  public:
   using Sink = std::function<Result<void>(std::string_view)>;
-  static Result<TarWriter> open(Packing packing, Sink sink);
+  /// @param level  1 packs fastest; 3 packs an eighth smaller in twice the time
+  static Result<TarWriter> open(Packing packing, Sink sink, int level = 1);
 
   /// Starts a regular file. Exactly `size` bytes have to follow; what is missing becomes zeros.
   Result<void> begin(const std::string& path, std::uint64_t size, FileTime changed, unsigned mode);

@@ -48,7 +48,9 @@ class Lane {
   Result<void> run() {
     const auto idle = std::min<std::chrono::milliseconds>(kLaneIdle, work_.options.idle);
     Patience patience(idle, work_.halt.get_token(), Patience::Kind::idle);
-    auto started = SshCommand::start(session_, kScript, SshCommand::Output::read, 4096, patience);
+    // What libssh2 holds for all lanes together has to stay small.
+    const std::size_t window = work_.lanes >= 4 ? 2 << 20 : SshCommand::kReceiveWindow;
+    auto started = SshCommand::start(session_, kScript, SshCommand::Output::read, 4096, patience, window);
     if (!started) return fail(std::move(started).error());
     machine_ = *std::move(started);
     for (;;) {

@@ -90,10 +90,13 @@ class Sender {
                                      SshCommand::Output::kept, 4096, patience);
     if (!started) return fail(std::move(started).error());
     SshCommand& machine = **started;
-    auto tar = TarWriter::open(packing_, [&](std::string_view piece) {
-      const CrashPoints crash("ssh");
-      return machine.send(piece, patience);
-    });
+    auto tar = TarWriter::open(
+        packing_,
+        [&](std::string_view piece) {
+          const CrashPoints crash("ssh");
+          return machine.send(piece, patience);
+        },
+        plan_.far && packing_ == Packing::zstd ? 3 : 1);
     if (!tar) return fail(std::move(tar).error());
     Outcome out;
     std::uint64_t counted = 0;

@@ -10,6 +10,7 @@
 namespace vastgpu {
 
 struct SmallPlan {
+  bool far = false;                     ///< a round trip is long: packing harder pays
   std::vector<const LocalFile*> files;  ///< to be sent whole
   std::vector<const LocalFile*> modes;  ///< there, but with another mode
   bool delete_extra = false;

@@ -42,6 +42,7 @@ Result<std::unique_ptr<SshSession>> SshConnector::open(const Endpoint& at,
                  .next_step = "do not send anything there: destroy the instance and rent another"});
   if (auto entered = log_in(**session, options_.user, places(options_), patience); !entered)
     return fail(std::move(entered).error());
+  (*session)->open_ahead();  // the caller has things to prepare meanwhile
   log_debug("ssh connected host=", at.host, " port=", at.port, " key=", shown);
   return session;
 }

@@ -232,7 +232,8 @@ Result<void> log_in(SshSession& session, const std::string& user, const KeyPlace
     if (!rc) return fail(std::move(rc).error());
     if (*rc == 0) return {};
     log_debug("ssh key refused file=", attempt.file ? attempt.file->path.string() : "agent", " rc=", *rc);
-    if (link_is_gone(*rc)) {
+    // A link that is cut in the middle reads as a refusal otherwise.
+    if (link_is_gone(*rc) || !session.looks_alive()) {
       if (refused == 0) return fail(session.broke("logging in"));
       break;  // the server hangs up after too many keys
     }

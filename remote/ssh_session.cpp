@@ -46,8 +46,6 @@ void prefer(LIBSSH2_SESSION* s, std::initializer_list<int> directions,
 
 }  // namespace
 
-bool can_use_rsa() { return ::libssh2_version(0x010b00) != nullptr; }
-
 Result<std::unique_ptr<SshSession>> SshSession::open(Fd socket, Patience& patience) {
   std::unique_ptr<SshSession> made(new SshSession(std::move(socket)));
   if (library_ready()) made->session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, nullptr);

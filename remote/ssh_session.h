@@ -88,7 +88,4 @@ class SshSession {
   std::vector<LIBSSH2_CHANNEL*> lingering_;  // freed with the session at the latest
 };
 
-/// Whether this libssh2 can sign with RSA keys the way servers still accept (rsa-sha2; since 1.11).
-bool can_use_rsa();
-
 }  // namespace vastgpu

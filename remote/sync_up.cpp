@@ -19,6 +19,9 @@ using State = MachineView::State;
 // Sending so much takes no longer than asking whether it is there.
 constexpr std::uint64_t kNotWorthAsking = 1'000'000;
 
+// A question that takes longer went over a link whose first second is slower than any packing.
+constexpr std::chrono::milliseconds kFar{40};
+
 /// What differs, by the way it travels.
 struct Differences {
   SmallPlan small;
@@ -109,10 +112,13 @@ Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, 
   if (progress) progress(0, text(report.files, " files, ", bytes(tree->bytes)));
 
   const SyncPlace place = sync_place(remote, rules);
+  const auto asked = std::chrono::steady_clock::now();
   auto view = look(link, place, *tree, rules, stop, report);
   if (!view) return fail(std::move(view).error());
+  const auto took = (std::chrono::steady_clock::now() - asked) / std::max<std::size_t>(report.round_trips, 1);
   Differences d = differences(*tree, *view);
   d.small.enough = rules.enough;
+  d.small.far = took > kFar;
   d.small.delete_extra = rules.delete_extra && !tree->stayed.missed;
   if (rules.delete_extra && tree->stayed.missed)
     report.stayed.named.push_back("nothing was deleted there, since not everything here could be read");

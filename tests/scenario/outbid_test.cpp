@@ -172,7 +172,7 @@ SCENARIO(
   CHECK(events_of(stage, r.id, "bid") == 1);
   CHECK(events_of(stage, r.id, "resumed") == 1);
   wait_for_step(stage, r.id, "2");  // from its checkpoint
-  CHECK(on_machine(stage, r.id, "cat /workspace/.vast-gpu/lease | wc -l") == "1");
+  CHECK(on_machine(stage, r.id, "head -n 1 /workspace/.vast-gpu/lease | grep -c '^[0-9][0-9]*$'") == "1");
 
   auto again = look(stage, r.id);  // nothing is done twice
   REQUIRE(again);

@@ -74,8 +74,9 @@ void CutRelay::serve(std::stop_token stop) {
 
 void CutRelay::pump(const Fd& client, const Fd& server, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    pollfd both[] = {{client.get(), POLLIN, 0}, {server.get(), POLLIN, 0}};
-    if (::poll(both, 2, 20) <= 0) continue;
+    pollfd both[] = {{client.get(), POLLIN, 0}, {server.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    if (::poll(both, 3, 20) <= 0) continue;
+    if (both[2].revents != 0) return;  // an idle session of before makes room for the next one
     if (both[0].revents != 0 && !pass(client.get(), server.get(), from_client_, client_limit_)) return;
     if (both[1].revents != 0 && !pass(server.get(), client.get(), from_server_, server_limit_)) return;
   }
