@@ -71,6 +71,7 @@ class SshSession {
  private:
   explicit SshSession(Fd socket) : socket_(std::move(socket)) {}
   Result<bool> go_on_opening(Wait how, Patience& patience);
+  void acknowledge_at_once() const;
   struct Traffic {
     std::uint64_t packets_out = 0, bytes_in = 0;
   };

@@ -6,7 +6,7 @@ build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httpl
                 catch2 libssl-dev libsqlite3-dev libarchive-dev libcli11-dev libcmark-gfm-dev
                 libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev)
 # What the sandbox's machines are made of, and what people type at them.
-run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd)
+run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
 
 say() { printf '%s\n' "$*" >&2; }
 
