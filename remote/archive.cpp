@@ -12,7 +12,7 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kBlock = 256 * 1024;  // one write to the link; small ones cost a packet each
+constexpr std::size_t kBlock = 64 * 1024;  // one write to the link: two SSH packets; more would start later
 
 struct FreeEntry {
   void operator()(archive_entry* e) const noexcept { ::archive_entry_free(e); }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "core/crash_point.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "remote/ssh_shell.h"
@@ -68,7 +69,8 @@ Result<void> read_lines(std::string_view lines, const LocalTree& tree, std::vect
   }
 }
 
-/// $T the folder, $N our notes, $1 and $2 the hashes of names and lines, $3 whether deletions are asked for.
+/// $T the folder, $N our notes, $1 and $2 the hashes of names and lines, $3 whether deletions are asked for,
+/// receive() what goes on where nothing is there.
 /// Answers records that end with NUL: packing, free bytes, state and whether the names are ours, how many
 /// files are to be deleted, journals by name, END; then perhaps the packed lines of stat.
 constexpr const char* kLook = R"sh(
@@ -76,7 +78,7 @@ LC_ALL=C; export LC_ALL
 look() { xargs -0 -r stat --printf='%s %.9Y %f %n\0' -- <"$N.names" 2>/dev/null; }
 p=$T; while [ ! -d "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname -- "$p"); done
 printf '%s\0' "$P" "$(df --output=avail -B1 -- "$p" 2>/dev/null | tail -n 1)"
-cd -- "$T" 2>/dev/null || { printf '%s\0' absent0 0 END; exit 0; }
+cd -- "$T" 2>/dev/null || { printf '%s\0' absent0 0 END; receive; exit 0; }
 # A transfer that died an hour ago is not going to finish.
 find . -maxdepth 1 -type d -name '.vast-gpu-incoming-*' -mmin +60 -exec rm -rf -- {} + 2>/dev/null
 s=unknown; k=0; x=0
@@ -107,16 +109,20 @@ if cd .vast-gpu-parts 2>/dev/null; then
 fi
 printf 'END\0'
 [ $s = lines ] && { look; printf 'END\0'; } | $Q
+[ $s = absent ] && receive
 exit 0
 )sh";
 
-std::string ask_script(const SyncPlace& place, const LocalTree& tree, const SyncRules& rules) {
-  return text(
-      can_pack(Packing::zstd) ? "if command -v zstd >/dev/null 2>&1; then P=zstd; Q='zstd -1qc'; el" : "",
-      "if command -v gzip >/dev/null 2>&1; then P=gzip; Q='gzip -1c'; else P=none; Q=cat; fi\n",
-      "T=", shell_quote(place.folder), "; N=", shell_quote(place.notes), "\nset -- ",
-      sha256_hex(names_of(tree)), " ", sha256_hex(expected_lines(tree)), " ", rules.delete_extra ? 1 : 0,
-      "\nend_lane() {", kEndLane, "}", kLook);
+std::string ask_script(const SyncPlace& place, const LocalTree& tree, const SyncRules& rules,
+                       const std::string& receiver) {
+  return text(can_pack(Packing::zstd)
+                  ? "if command -v zstd >/dev/null 2>&1; then P=zstd; Q='zstd -1qc'; U='zstd -dcq'; el"
+                  : "",
+              "if command -v gzip >/dev/null 2>&1; then P=gzip; Q='gzip -1c'; U='gzip -dc'; ",
+              "else P=none; Q=cat; U=cat; fi\nreceive() {\n:\n", receiver, "\n}\n",
+              "T=", shell_quote(place.folder), "; N=", shell_quote(place.notes), "\nset -- ",
+              sha256_hex(names_of(tree)), " ", sha256_hex(expected_lines(tree)), " ",
+              rules.delete_extra ? 1 : 0, "\nend_lane() {", kEndLane, "}", kLook);
 }
 
 }  // namespace
@@ -141,19 +147,60 @@ std::string names_of(const LocalTree& tree) {
   return names;
 }
 
-Result<MachineView> ask_machine(SshSession& session, const SyncPlace& place, const LocalTree& tree,
-                                const SyncRules& rules, std::stop_token stop) {
-  Patience patience(kIdleLimit, std::move(stop), Patience::Kind::idle);
-  auto answer = run_command(session, ask_script(place, tree, rules), "", kLongestAnswer, patience);
-  if (!answer) return fail(std::move(answer).error().during("asking what is there already"));
-  if (answer->truncated) return fail(odd_answer("it is too long"));
+namespace {
 
-  std::string_view rest = answer->out;
+/// Reads until `enough` says so, or to the end; false at the end.
+Result<bool> read_until(SshCommand& machine, std::string& heard,
+                        const std::function<bool(const std::string&)>& enough, Patience& patience) {
+  std::vector<char> buffer(64 * 1024);
+  for (;;) {
+    auto got = machine.read(buffer, patience);
+    if (!got) return fail(std::move(got).error());
+    if (*got == 0) return false;
+    heard.append(buffer.data(), *got);
+    if (heard.size() > kLongestAnswer) return fail(odd_answer("it is too long"));
+    if (enough(heard)) return true;
+  }
+}
+
+/// The state is the third record; where nothing is there, END follows at once.
+bool says_absent(const std::string& heard) {
+  std::string_view rest = heard;
+  (void)take_record(rest);
+  (void)take_record(rest);
+  const auto state = take_record(rest), extra = take_record(rest);
+  if (!state || !extra || !state->starts_with("absent")) return false;
+  while (const auto record = take_record(rest))
+    if (*record == "END") return true;
+  return false;
+}
+
+}  // namespace
+
+Result<MachineView> ask_machine(SshSession& session, const SyncPlace& place, const LocalTree& tree,
+                                const SyncRules& rules, const std::string& receiver, std::stop_token stop) {
+  const CrashPoints crash("ssh");
+  const auto failed = [](Error e) { return fail(std::move(e).during("asking what is there already")); };
+  Patience patience(kIdleLimit, std::move(stop), Patience::Kind::idle);
+  auto asked = SshCommand::start(session, ask_script(place, tree, rules, receiver), SshCommand::Output::read,
+                                 4096, patience);
+  if (!asked) return failed(std::move(asked).error());
+  std::string heard;
+  const auto never = [](const std::string&) { return false; };
+  auto goes_on = receiver.empty() ? read_until(**asked, heard, never, patience)
+                                  : read_until(**asked, heard, says_absent, patience);
+  if (!goes_on) return failed(std::move(goes_on).error());
+  MachineView view;
+  if (*goes_on)
+    view.waiting = *std::move(asked);
+  else if (auto ended = (*asked)->finish(patience); !ended)
+    return failed(std::move(ended).error());
+  const std::string& err = view.waiting ? view.waiting->err : (*asked)->err;
+
+  std::string_view rest = heard;
   const auto packing = take_record(rest), free = take_record(rest), state = take_record(rest),
              extra = take_record(rest);
-  if (!packing || !free || !state || !extra || state->empty())
-    return fail(odd_answer(clean_line(answer->err)));
-  MachineView view;
+  if (!packing || !free || !state || !extra || state->empty()) return fail(odd_answer(clean_line(err)));
   view.packing = parse_packing(*packing);
   const std::string_view number = trim(*free);
   std::uint64_t room = 0;

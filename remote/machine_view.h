@@ -4,13 +4,14 @@
 // One thread per session.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "remote/local_tree.h"
 #include "remote/machine_tools.h"
-#include "remote/ssh_session.h"
+#include "remote/ssh_command.h"
 
 namespace vastgpu {
 
@@ -30,11 +31,16 @@ struct MachineView {
   std::size_t to_delete = 0;                    ///< asked for by SyncRules::delete_extra, when names_known
   std::map<std::string, std::string> journals;  ///< of unfinished large files, by key (remote/piece_plan.h)
   std::vector<State> files;                     ///< one for each of the tree's
+  /// Where nothing was there: the same command goes on as `receiver`, which packs out by `packing`. Its
+  /// session must not be left before it.
+  std::unique_ptr<SshCommand> waiting;
 };
 
 /// One round trip.
+/// @param receiver  shell that takes a stream where nothing is there yet, with $U as its unpacking program;
+///                  empty: none
 Result<MachineView> ask_machine(SshSession& session, const SyncPlace& place, const LocalTree& tree,
-                                const SyncRules& rules, std::stop_token stop);
+                                const SyncRules& rules, const std::string& receiver, std::stop_token stop);
 
 /// One more, which sends names: settles every State::unknown.
 Result<void> ask_unknown(SshSession& session, const SyncPlace& place, const LocalTree& tree,

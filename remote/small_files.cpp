@@ -17,37 +17,6 @@ namespace {
 constexpr std::uint64_t kFirstBatch = 64'000'000;
 constexpr std::uint64_t kLeastBatch = 1'000'000;
 
-/// Receives a tar with f/<path>..., perhaps `modes` and `names`, and `end`, which comes last and lists what
-/// must not be kept. Only then do files get their names, each by a rename within one file system; a folder
-/// that is new over there moves as a whole. Prints how many files it deleted.
-std::string receiver(const SyncPlace& place, Packing packing, bool delete_extra) {
-  const std::string keep_placed =
-      delete_extra
-          ? "if [ -f \"$N.placed\" ]; then\n"
-            "  comm -z -23 -- \"$N.placed\" \"$T/names\" >\"$T/gone\" || exit 7\n"
-            "  (cd -- \"$D\" && xargs -0 -r rm -f -- <\"$T/gone\")\n"
-            "  tr -cd '\\000' <\"$T/gone\" | wc -c\nfi\n"
-            "cp -- \"$T/names\" \"$W\" && mv -f -- \"$W\" \"$N.placed\" || exit 0\n"
-          : "P=$N.placed; [ -f \"$P\" ] || P=/dev/null\n"
-            "sort -z -m -u -- \"$P\" \"$T/names\" >\"$W\" && mv -f -- \"$W\" \"$N.placed\" || exit 0\n";
-  return text(
-      "LC_ALL=C; export LC_ALL; umask 022\n", "mkdir -p -- ", shell_quote(place.folder), " && cd -- ",
-      shell_quote(place.folder), " || exit 3\n", "N=", shell_quote(place.notes),
-      "; D=$(pwd); T=\"$D/.vast-gpu-incoming-", random_hex(8), "\"\n", "mkdir -m 700 -- \"$T\" || exit 3\n",
-      "trap 'rm -rf -- \"$T\"' EXIT\n", packing == Packing::none ? "" : text(unpack_program(packing), " | "),
-      "tar -xpf - -C \"$T\"", " --no-same-owner --warning=no-unknown-keyword || exit 4\n",
-      "[ -f \"$T/end\" ] || { echo 'the transfer was cut off' >&2; exit 5; }\n", "place() {\n",
-      "  find \"$1\" -maxdepth 1 -type f -exec mv -f -t \"$D/$1\" -- {} + || exit 6\n",
-      "  for s in \"$1\"/* \"$1\"/.[!.]* \"$1\"/..?*; do\n", "    [ -d \"$s\" ] || continue\n",
-      "    if [ -d \"$D/$s\" ]; then place \"$s\"; else mv -fT -- \"$s\" \"$D/$s\" || exit 6; fi\n",
-      "  done\n}\n", "if cd -- \"$T/f\" 2>/dev/null; then xargs -0 -r rm -f -- <../end; place .; fi\n",
-      "cd -- \"$D\" || exit 3\n",
-      "[ -f \"$T/modes\" ] && xargs -0 -r -n 2 chmod -- <\"$T/modes\" 2>/dev/null\n",
-      // Without notes everything still works, with more bytes.
-      "[ -f \"$T/names\" ] && mkdir -p -m 700 -- \"${N%/*}\" 2>/dev/null || exit 0\n", "W=\"$N.new.$$\"\n",
-      keep_placed, "cp -- \"$T/names\" \"$W\" && mv -f -- \"$W\" \"$N.names\"\nexit 0");
-}
-
 /// Sends one file's content; false when it is not what was announced.
 Result<bool> pack_file(TarWriter& tar, const LocalTree& tree, const LocalFile& f,
                        const std::function<void(std::uint64_t)>& told) {
@@ -84,10 +53,13 @@ class Sender {
          UploadMeter& meter, const std::stop_token& stop)
       : place_(place), tree_(tree), plan_(plan), packing_(packing), meter_(meter), stop_(stop) {}
 
-  Result<Outcome> send(SshSession& session, const Batch& batch) {
+  Result<Outcome> send(SshSession& session, const Batch& batch, std::unique_ptr<SshCommand> waiting) {
     Patience patience(kLinkIdleLimit, stop_, Patience::Kind::idle);
-    auto started = SshCommand::start(session, receiver(place_, packing_, plan_.delete_extra && batch.last),
-                                     SshCommand::Output::kept, 4096, patience);
+    Result<std::unique_ptr<SshCommand>> started = std::move(waiting);
+    if (*started == nullptr)
+      started = SshCommand::start(
+          session, receiver(place_, unpack_program(packing_), plan_.delete_extra && batch.last),
+          SshCommand::Output::kept, 4096, patience);
     if (!started) return fail(std::move(started).error());
     SshCommand& machine = **started;
     auto tar = TarWriter::open(
@@ -179,11 +151,45 @@ Packing worth_packing(Packing packing, const LocalTree& tree, const std::vector<
 
 }  // namespace
 
+/// Receives a tar with f/<path>..., perhaps `modes` and `names`, and `end`, which comes last and lists what
+/// must not be kept. Only then do files get their names, each by a rename within one file system; a folder
+/// that is new over there moves as a whole. Prints how many files it deleted.
+std::string receiver(const SyncPlace& place, const std::string& unpack, bool delete_extra) {
+  const std::string keep_placed =
+      delete_extra
+          ? "if [ -f \"$N.placed\" ]; then\n"
+            "  comm -z -23 -- \"$N.placed\" \"$T/names\" >\"$T/gone\" || exit 7\n"
+            "  (cd -- \"$D\" && xargs -0 -r rm -f -- <\"$T/gone\")\n"
+            "  tr -cd '\\000' <\"$T/gone\" | wc -c\nfi\n"
+            "cp -- \"$T/names\" \"$W\" && mv -f -- \"$W\" \"$N.placed\" || exit 0\n"
+          : "P=$N.placed; [ -f \"$P\" ] || P=/dev/null\n"
+            "sort -z -m -u -- \"$P\" \"$T/names\" >\"$W\" && mv -f -- \"$W\" \"$N.placed\" || exit 0\n";
+  return text(
+      "LC_ALL=C; export LC_ALL; umask 022\n", "mkdir -p -- ", shell_quote(place.folder), " && cd -- ",
+      shell_quote(place.folder), " || exit 3\n", "N=", shell_quote(place.notes),
+      "; D=$(pwd); T=\"$D/.vast-gpu-incoming-", random_hex(8), "\"\n", "mkdir -m 700 -- \"$T\" || exit 3\n",
+      "trap 'rm -rf -- \"$T\"' EXIT\n", unpack, " | ", "tar -xpf - -C \"$T\"",
+      " --no-same-owner --warning=no-unknown-keyword || exit 4\n",
+      "[ -f \"$T/end\" ] || { echo 'the transfer was cut off' >&2; exit 5; }\n", "place() {\n",
+      "  find \"$1\" -maxdepth 1 -type f -exec mv -f -t \"$D/$1\" -- {} + || exit 6\n",
+      "  for s in \"$1\"/* \"$1\"/.[!.]* \"$1\"/..?*; do\n", "    [ -d \"$s\" ] || continue\n",
+      "    if [ -d \"$D/$s\" ]; then place \"$s\"; else mv -fT -- \"$s\" \"$D/$s\" || exit 6; fi\n",
+      "  done\n}\n", "if cd -- \"$T/f\" 2>/dev/null; then xargs -0 -r rm -f -- <../end; place .; fi\n",
+      "cd -- \"$D\" || exit 3\n",
+      "[ -f \"$T/modes\" ] && xargs -0 -r -n 2 chmod -- <\"$T/modes\" 2>/dev/null\n",
+      // Without notes everything still works, with more bytes.
+      "[ -f \"$T/names\" ] && mkdir -p -m 700 -- \"${N%/*}\" 2>/dev/null || exit 0\n", "W=\"$N.new.$$\"\n",
+      keep_placed, "cp -- \"$T/names\" \"$W\" && mv -f -- \"$W\" \"$N.names\"\nexit 0");
+}
+
 Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& tree, const SmallPlan& plan,
-                        Packing packing, UploadMeter& meter, const std::stop_token& stop,
-                        SyncReport& report) {
+                        Packing packing, std::unique_ptr<SshCommand> waiting, UploadMeter& meter,
+                        const std::stop_token& stop, SyncReport& report) {
   const std::vector<const LocalFile*> files = by_kind(plan.files);
-  Sender sender(place, tree, plan, worth_packing(packing, tree, files), meter, stop);
+  const Packing chosen = worth_packing(packing, tree, files);
+  // The link lets go of a broken session, and what runs on it has to go first.
+  if (chosen != packing || (waiting && !waiting->link_holds())) waiting.reset();
+  Sender sender(place, tree, plan, chosen, meter, stop);
   std::uint64_t room = kFirstBatch;
   std::size_t at = 0;
   do {
@@ -204,8 +210,8 @@ Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& 
           choose();
         },
         [&](SshSession& session) {
-          ++report.round_trips;
-          return sender.send(session, batch);
+          if (!waiting) ++report.round_trips;
+          return sender.send(session, batch, std::move(waiting));
         });
     if (!sent) return fail(std::move(sent).error());
     for (const LocalFile* f : batch.files.first(sent->taken)) {

@@ -17,10 +17,16 @@ struct SmallPlan {
   std::function<bool()> enough = {};  ///< as SyncRules
 };
 
+/// Shell that takes such a stream; `unpack`: its unpacking program, or "$U".
+std::string receiver(const SyncPlace& place, const std::string& unpack, bool delete_extra);
+
 /// Sends, sets modes, keeps the notes, deletes. In tars of a size that a cut link does not make endless; each
 /// tar's files get their names when all of it arrived. Files that change while they are read do not.
+/// @param waiting  a command of the link's session that waits as receiver(), for streams packed by `packing`;
+///                 or null
 /// @error wrong_state  the machine cannot store them
 Result<void> send_small(SshLink& link, const SyncPlace& place, const LocalTree& tree, const SmallPlan& plan,
-                        Packing packing, UploadMeter& meter, const std::stop_token& stop, SyncReport& report);
+                        Packing packing, std::unique_ptr<SshCommand> waiting, UploadMeter& meter,
+                        const std::stop_token& stop, SyncReport& report);
 
 }  // namespace vastgpu

@@ -44,6 +44,9 @@ class SshCommand {
   /// End of file on stdin, then waits for the end of the command. Its exit code; 128 + n for signal n.
   Result<int> finish(Patience& patience);
 
+  /// False once its connection is of no use to anybody.
+  bool link_holds() const { return !session_.broken(); }
+
   std::string out, err;    ///< kept output; err at most `keep` bytes as well
   bool truncated = false;  ///< something was dropped
 

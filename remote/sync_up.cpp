@@ -78,7 +78,8 @@ Result<MachineView> look(SshLink& link, const SyncPlace& place, const LocalTree&
   const auto broke = [&] { ++report.reconnects; };
   auto view = persist<MachineView>(link, stop, broke, [&](SshSession& session) {
     ++report.round_trips;
-    return ask_machine(session, place, tree, rules, stop);
+    return ask_machine(session, place, tree, rules,
+                       rules.delete_extra ? std::string() : receiver(place, "$U", false), stop);
   });
   if (!view) return view;
   std::uint64_t unknown = 0;
@@ -131,8 +132,11 @@ Result<SyncReport> send_tree(SshLink& link, const std::filesystem::path& local, 
   UploadMeter meter(needed, progress);
   const bool deletes = d.small.delete_extra && view->to_delete > 0;
   if (!d.small.files.empty() || !d.small.modes.empty() || !view->names_known || deletes)
-    if (auto sent = send_small(link, place, *tree, d.small, view->packing, meter, stop, report); !sent)
+    if (auto sent = send_small(link, place, *tree, d.small, view->packing, std::move(view->waiting), meter,
+                               stop, report);
+        !sent)
       return fail(std::move(sent).error());
+  view->waiting.reset();
   if (!plan.files().empty() && report.complete)
     if (auto sent =
             send_large(link, remote, *tree, plan, obsolete, view->packing, rules.enough, meter, stop, report);
