@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -42,6 +43,22 @@ std::string stamp(time_t when) {
   std::strftime(out, sizeof out, "%Y%m%dT%H%M%SZ", &utc);
   return out;
 }
+
+/// Between looking at a name and taking it, nobody else of ours does: two rentals of one project bring the
+/// same names. For this alone the folder is opened again, since a lock belongs to an opening and threads
+/// that share one do not shut each other out.
+class FolderLock {
+ public:
+  explicit FolderLock(const Fd& folder)
+      : own_(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    // Disks that know no locks are as good as they were.
+    while (own_ && ::flock(own_.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  Fd own_;
+};
 
 std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -172,7 +189,9 @@ std::uint64_t Landing::begun(const std::string& path, std::uint64_t size, FileTi
 void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const std::string& path,
                                const Fd& newest) {
   if (!swept_.insert(path.substr(0, path.rfind('/') + 1)).second) return;
-  struct stat now {};  // its time is this disk's idea of now
+  // The time of its last change is this disk's idea of now. Not the time of the content: a part that is
+  // whole and waits for its name has that of the machine already.
+  struct stat now {};
   if (::fstat(newest.get(), &now) != 0) return;
   const int copy = ::openat(folder->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return;
@@ -186,7 +205,7 @@ void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const st
     const std::string_view name = entry->d_name;
     const time_t age = name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge;
     if (name.starts_with(kPartPrefix) && ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode) && info.st_mtim.tv_sec + age < now.st_mtim.tv_sec)
+        S_ISREG(info.st_mode) && info.st_ctim.tv_sec + age < now.st_ctim.tv_sec)
       ::unlinkat(copy, entry->d_name, 0);
   }
   ::closedir(list);
@@ -240,6 +259,7 @@ Result<std::string> Landing::place(PartFile& part, const std::string& known) {
 
 Result<std::string> Landing::place(const Fd& folder, const std::string& temporary, const std::string& name,
                                    const std::string& known) {
+  const FolderLock alone(folder);
   std::string kept;
   struct stat old {
   }, now{};
