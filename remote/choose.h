@@ -18,6 +18,7 @@ struct Wanted {
   bool moved = false;    ///< it changed on the machine after it was fetched
   bool relied = false;   ///< ReceiptFile::relied
   bool fetched = false;  ///< it travelled in this call
+  bool looked = false;   ///< after that, and nothing travelled later
   std::uint64_t resumed = 0;
   std::string note = {};
 };

@@ -45,6 +45,7 @@ class Collect {
     return recognise()
         .and_then([&] { return check_room(); })
         .and_then([&] { return fetch(); })
+        .and_then([&] { return look(); })
         .and_then([&] { return hash_moved(); })
         .and_then([&] { return fetch_growing(run_, run_.growing); })
         .and_then([&] { return sync(); })
@@ -131,6 +132,7 @@ class Collect {
     for (Wanted& w : wanted_)
       if (!w.at_home) missing.push_back(&w);
     for (const auto& group : in_order(missing)) {
+      for (Wanted* w : missing) w->looked = false;
       std::vector<Wanted*> small, big;
       for (Wanted* w : group) (w->entry.size < run_.options.big_file ? small : big).push_back(w);
       if (!small.empty()) {
@@ -138,8 +140,32 @@ class Collect {
         if (!back) return fail(std::move(back).error());
         big.insert(big.begin(), back->begin(), back->end());
       }
-      if (!big.empty())
-        if (auto done = fetch_big(run_, big); !done) return done;
+      if (big.empty()) continue;
+      for (Wanted* w : missing) w->looked = false;
+      if (auto done = fetch_big(run_, big); !done) return done;
+    }
+    return {};
+  }
+
+  /// Which files changed while others travelled. A single tar has looked at its files at its end; before a
+  /// machine goes, what was at home already is looked at too.
+  Result<void> look() {
+    std::vector<std::string> paths;
+    std::unordered_map<std::string, Wanted*> about;
+    bool needed = run_.options.last;
+    for (Wanted& w : wanted_) {
+      if (!w.at_home || !(w.fetched || run_.options.last)) continue;
+      needed = needed || !w.looked;
+      about[w.remote] = &w;
+      paths.push_back(w.remote);
+    }
+    if (!needed || paths.empty()) return {};
+    run_.tell(0.95, "looking at the results again");
+    auto seen = again([&](SshSession& s) { return look_again(s, paths, run_.options, run_.stop); });
+    if (!seen) return fail(std::move(seen).error());
+    for (const auto& [remote, w] : about) {
+      const auto now = seen->find(remote);
+      w->moved = now == seen->end() || now->second != SizeAndTime{w->entry.size, w->entry.changed};
     }
     return {};
   }

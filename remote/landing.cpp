@@ -82,6 +82,11 @@ Result<std::string> set_aside(const Fd& folder, const std::string& name, const s
 
 }  // namespace
 
+bool is_leftover(std::string_view name, std::int64_t unchanged) {
+  return name.starts_with(kPartPrefix) &&
+         unchanged > (name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge);
+}
+
 std::optional<std::string> objection_to(std::string_view path) {
   if (path.empty()) return "an empty name";
   if (path.size() > 4096) return "a path longer than 4096 bytes";
@@ -203,9 +208,8 @@ void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const st
   while (const dirent* entry = ::readdir(list)) {
     struct stat info {};
     const std::string_view name = entry->d_name;
-    const time_t age = name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge;
     if (name.starts_with(kPartPrefix) && ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode) && info.st_ctim.tv_sec + age < now.st_ctim.tv_sec)
+        S_ISREG(info.st_mode) && is_leftover(name, now.st_ctim.tv_sec - info.st_ctim.tv_sec))
       ::unlinkat(copy, entry->d_name, 0);
   }
   ::closedir(list);

@@ -25,6 +25,9 @@ namespace vastgpu {
 /// valid UTF-8, parts of at most 255 bytes and 4096 in all, nothing below .git.
 std::optional<std::string> objection_to(std::string_view path);
 
+/// Whether a file of ours on its way, unchanged on this disk for so many seconds, belongs to nobody any more.
+bool is_leftover(std::string_view name, std::int64_t unchanged);
+
 class Landing {
  public:
   /// A file on its way: written under a name of ours beside its place, removed again unless place() succeeds.

@@ -275,6 +275,37 @@ TEST_CASE("a file that is still written, or replaced meanwhile, is named and not
   CHECK(b.at_home("growing.log")->starts_with("line\n"));
 }
 
+TEST_CASE("a checkpoint that is written anew while the rest travels is not claimed") {
+  NEEDS_SSHD();
+  TempFolder tools;  // its tar, when told, lets somebody write the checkpoint
+  const auto moment = tools.path() / "moment";
+  tools.write("tar", "#!/bin/sh\n[ -x " + moment.string() + " ] && " + moment.string() +
+                         "\nexec /usr/bin/tar \"$@\"\n");
+  fs::permissions(tools.path() / "tar", fs::perms::owner_all);
+  RealSshd server(tools.path());
+  CollectBench b(server);
+  const auto model = b.machine.write("results/checkpoint-1/model.pt", noise(300'000, 3));
+  const auto newer = b.machine.write("newer", noise(300'000, 4));
+  auto shell = b.connect();
+  const bool home_before = GENERATE(false, true);
+  CAPTURE(home_before);
+  Receipt first;
+  if (home_before) {
+    auto got = b.collect(*shell);
+    REQUIRE(got);
+    first = *std::move(got);
+  }
+  b.machine.write("results/metrics.json", "{}");
+  tools.write("moment", "#!/bin/sh\n[ -e " + newer.string() + " ] && mv -f " + newer.string() + " " +
+                            model.string() + "\n");
+  fs::permissions(moment, fs::perms::owner_all);
+  const auto got = b.collect_after(*shell, first, {.last = true, .big_file = 100'000});
+  if (!got) FAIL(got.error().what);
+  CHECK_FALSE(got->complete);
+  CHECK(has_mention(*got, "model.pt: is still being written"));
+  b.check_truth(*got);
+}
+
 TEST_CASE("what did not change is known by the last receipt, without asking for hashes") {
   NEEDS_SSHD();
   TempFolder tools;  // its sha256sum counts its calls
