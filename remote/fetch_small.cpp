@@ -102,7 +102,7 @@ class Stream {
         run_.name(*w, entry.is_file ? kChanged : "is no longer a file");
       return skip(tar);
     }
-    auto part = run_.landings[w->source].begin(w->entry.path);
+    auto part = run_.landings[w->source].begin(w->home);
     if (!part) {
       run_.name(*w, part.error().what);
       return skip(tar);
