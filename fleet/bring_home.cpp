@@ -4,11 +4,56 @@
 #include "core/log.h"
 #include "fleet/guard.h"
 #include "fleet/jobs.h"
+#include "fleet/other_rentals.h"
 #include "fleet/reach.h"
 #include "fleet/record.h"
 #include "fleet/result_paths.h"
 
 namespace vastgpu {
+
+namespace {
+
+/// "41234567/": below the folder where its files go whose names are taken.
+std::string own_folder(const Rental& rental) {
+  return (rental.instance ? to_string(*rental.instance) : rental.label) + "/";
+}
+
+/// What this rental brought before may be replaced by its newer state, unless another one's receipt names it
+/// too. What another one brought keeps its name. Anything else at home is renamed, but not among the user's
+/// own files.
+void keep_apart(CollectSource& source, const Rental& rental, OtherRentals& others) {
+  source.aside = (source.local_folder == rental.project ? "results/" : "") + own_folder(rental);
+  source.keeps_name = [&others, folder = source.remote_folder, among_own = source.among_own](
+                          const std::string& path, const std::string& sha256, bool ours) {
+    if (ours) return others.hold(folder, path, sha256);
+    return among_own || others.any_open() || others.hold(folder, path, sha256);
+  };
+}
+
+json document_of(const Deps& d, const Rental& rental, const Receipt& receipt) {
+  json document = receipt;
+  document["instance_id"] = rental.instance ? json(*rental.instance) : json(nullptr);
+  document["label"] = rental.label;
+  document["collected_at"] = to_iso8601(d.clock.now());
+  return document;
+}
+
+/// A collection that failed has placed files all the same: the next one has to know them as its own.
+void note_placed(const Deps& d, const Rental& rental, std::vector<ReceiptFile> placed,
+                 const std::optional<json>& last, const Error& why) {
+  if (placed.empty()) return;
+  Receipt part;
+  part.fetched = placed.size();
+  part.files = std::move(placed);
+  part.problems = {"cut short: " + why.what};
+  json document = document_of(d, rental, part);
+  if (last)
+    for (json& f : left_out(*last, document)) document["files"].push_back(std::move(f));
+  if (auto stored = d.ledger.add_receipt(rental.label, d.clock.now(), document); !stored)
+    log_fact("not-noted label=", rental.label, " files=", part.files.size(), " why=", stored.error().what);
+}
+
+}  // namespace
 
 HomeFolders home_folders(const Rental& rental) {
   const std::filesystem::path project(rental.project);
@@ -44,20 +89,26 @@ Result<Receipt> bring_home(const Deps& d, Rental& rental, Shell& shell, const Ca
   sources[1].recursive = false;
   sources[1].local_folder = home.logs;
   for (CollectSource& more : sources_of(*paths, rental.project)) sources.push_back(std::move(more));
-  // What this rental brought before may be replaced by its newer state; anything else at home is kept beside
-  // it.
   auto last = d.ledger.last_receipt(rental.label);
   if (!last) return fail(std::move(last).error());
-  if (*last)
-    for (CollectSource& source : sources) source.known = known_files(**last, source.remote_folder);
-  const CollectOptions how{.last = options.last, .load_test = options.load_test};
+  OtherRentals others(d, rental);
+  for (CollectSource& source : sources) {
+    if (*last) source.known = known_files(**last, source.remote_folder);
+    keep_apart(source, rental, others);
+  }
+  std::vector<ReceiptFile> placed;
+  const CollectOptions how{.last = options.last,
+                           .load_test = options.load_test,
+                           .placed = [&](const ReceiptFile& f) { placed.push_back(f); }};
   auto receipt = shell.collect(sources, how, caller.progress, caller.stop);
-  if (!receipt) return fail(std::move(receipt).error().during("collecting results"));
+  if (!receipt) {
+    note_placed(d, rental, std::move(placed), *last, receipt.error());
+    return fail(std::move(receipt).error().during("collecting results"));
+  }
 
-  json document = *receipt;
-  document["instance_id"] = rental.instance ? json(*rental.instance) : json(nullptr);
-  document["label"] = rental.label;
-  document["collected_at"] = to_iso8601(d.clock.now());
+  json document = document_of(d, rental, *receipt);
+  if (*last && !receipt->complete)
+    if (json earlier = left_out(**last, document); !earlier.empty()) document["earlier"] = std::move(earlier);
   if (auto stored = d.ledger.add_receipt(rental.label, d.clock.now(), document); !stored)
     return fail(std::move(stored).error());
   if (rental.instance) {

@@ -162,9 +162,10 @@ Result<RerentOutcome> rent_other(const Deps& d, const Rental& lost, const std::s
   }
 }
 
-/// Paths that came home by the last receipt of the chain, as patterns that match just them.
-Result<std::vector<std::string>> came_home(const Deps& d, const Rental& lost) {
-  std::vector<std::string> patterns;
+/// Paths that came home by the last receipt of the chain, as patterns that match just them, by the folder
+/// below results/ where they are: "" or the own one of a rental whose names were taken.
+Result<std::map<std::string, std::vector<std::string>>> came_home(const Deps& d, const Rental& lost) {
+  std::map<std::string, std::vector<std::string>> patterns;
   std::map<std::string, KnownFile> files;
   std::string label = lost.label;
   for (int back = 0; back < kMostEnvelopeRentals && files.empty() && !label.empty(); ++back) {
@@ -175,14 +176,19 @@ Result<std::vector<std::string>> came_home(const Deps& d, const Rental& lost) {
     if (!rental) return fail(std::move(rental).error());
     label = *rental ? (*rental)->replaces : "";
   }
-  if (files.size() > kMostPatterns) return std::vector<std::string>{"*"};
   for (const auto& [path, known] : files) {
+    const bool apart = known.home.ends_with("/" + path);
+    auto& list = patterns[apart ? known.home.substr(0, known.home.size() - path.size()) : ""];
+    if (files.size() > kMostPatterns) {
+      list = {"*"};
+      continue;
+    }
     std::string pattern = "/";
     for (const char c : path) {
       if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';
       pattern += c;
     }
-    patterns.push_back(pattern);
+    list.push_back(pattern);
   }
   return patterns;
 }
@@ -195,13 +201,15 @@ Result<void> send_back(const Deps& d, const Rental& lost, const Rental& fresh, S
   if (!of_kind(*events, kSentBackEvent).empty()) return {};
   auto home_paths = came_home(d, lost);
   if (!home_paths) return fail(std::move(home_paths).error());
-  SyncRules rules;
-  rules.include = *std::move(home_paths);
-  rules.max_file = rules.max_total = 2'000'000'000'000;  // the disk is the limit, and checkpoints are large
   std::size_t files = 0;
-  std::error_code ignored;
-  if (const auto home = home_folders(lost).results;
-      !rules.include.empty() && std::filesystem::is_directory(home, ignored)) {
+  for (auto& [folder, patterns] : *home_paths) {
+    SyncRules rules;
+    rules.include = std::move(patterns);
+    rules.max_file = rules.max_total = 2'000'000'000'000;  // the disk is the limit, and checkpoints are large
+    std::error_code ignored;
+    const auto home = home_folders(lost).results / folder;
+    if (!std::filesystem::is_directory(home, ignored)) continue;
+    std::size_t sent_here = 0;
     SyncRules first = rules;  // a pattern of the first turn is a file of the receipt that looks like weights
     first.include.clear();
     const Globs weights(kCheckpoints);
@@ -212,10 +220,11 @@ Result<void> send_back(const Deps& d, const Rental& lost, const Rental& fresh, S
       auto sent =
           shell.sync_up(home, std::string(kRemoteProject) + "/results", *turn, caller.progress, caller.stop);
       if (!sent) return fail(std::move(sent).error().during("sending results back to the machine"));
-      files = sent->files;
+      sent_here = sent->files;
       if (!sent->stayed.named.empty())
         log_fact("sent-back label=", fresh.label, " left-out=", sent->stayed.named.size());
     }
+    files += sent_here;
   }
   return d.ledger.add_event(
       {d.clock.now(), kSentBackEvent, fresh.label, {{"files", files}, {"of", lost.label}}});

@@ -72,6 +72,7 @@ std::vector<CollectSource> sources_of(const std::vector<std::string>& patterns,
     CollectSource source;
     source.remote_folder = std::string(kRemoteProject) + "/" + name;
     source.local_folder = project / name;
+    source.among_own = name != "results" && name != "logs";
     if (std::ranges::find(below, "") == below.end()) source.patterns = std::move(below);
     sources.push_back(std::move(source));
   }
@@ -80,6 +81,7 @@ std::vector<CollectSource> sources_of(const std::vector<std::string>& patterns,
     source.remote_folder = kRemoteProject;
     source.local_folder = project;
     source.recursive = false;
+    source.among_own = true;
     source.patterns = std::move(files);
     sources.push_back(std::move(source));
   }

@@ -9,10 +9,14 @@
 #include "core/text.h"
 #include "remote/globs.h"
 #include "remote/landing.h"
+#include "remote/secrets.h"
 #include "remote/temporary_names.h"
 
 namespace vastgpu {
 namespace {
+
+constexpr std::string_view kInstructions[] = {"claude.md", "claude.local.md", "agents.md", "codex.md",
+                                              "gemini.md"};
 
 std::string lexical(const std::string& path) {
   return std::filesystem::path(path).lexically_normal().string();
@@ -71,13 +75,17 @@ class Chooser {
       chosen.insert(e.path);
       return;
     }
-    if (!home_names_.insert(to_lower(lexical((source.local_folder / e.path).string()))).second) {
+    const auto before = source.known.find(e.path);
+    const bool moved = before != source.known.end() && !before->second.home.empty();
+    const std::string home = moved ? before->second.home : e.path;
+    if (!home_names_.insert(to_lower(lexical((source.local_folder / home).string()))).second) {
       findings_.incomplete(
           shown + ": refused, its name is already taken at home (upper and lower case are the same)");
       return;
     }
     taken_.insert(remote);
-    Wanted w{.source = index, .remote = std::move(remote), .entry = e};
+    Wanted w{.source = index, .remote = std::move(remote), .entry = e, .home = home};
+    if (source.among_own) w.refusal = objection_among_own(e.path).value_or("");
     if (unfinished) {
       w.note = "temporary name: whatever wrote it had not finished";
       findings_.remark(shown + ": brought although it has a temporary name; it may be half written");
@@ -114,6 +122,19 @@ When when(const RemoteEntry& e) { return {e.changed.seconds, e.changed.nanosecon
 std::string absolute_path(const CollectSource& source, const std::string& path) {
   return source.remote_folder.ends_with('/') ? source.remote_folder + path
                                              : source.remote_folder + "/" + path;
+}
+
+std::optional<std::string> objection_among_own(std::string_view path) {
+  const std::vector<std::string> parts = split(path, '/');
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const bool folder = i + 1 < parts.size();
+    const std::string name = to_lower(parts[i]);
+    if (name.starts_with('.') && !(folder && name == ".hydra")) return "a hidden name outside results/";
+    if (may_hold_secrets(name, folder)) return "a name outside results/ that settings or secrets have";
+    if (!folder && std::ranges::find(kInstructions, name) != std::end(kInstructions))
+      return "a name outside results/ that assistants take instructions from";
+  }
+  return std::nullopt;
 }
 
 std::vector<Wanted> choose(const std::vector<CollectSource>& sources, const RemoteListing& listing,

@@ -24,7 +24,7 @@ class Collect {
 
  public:
   explicit Collect(CollectRun& run) : run_(run) {
-    for (const CollectSource& s : run_.sources) run_.landings.emplace_back(s.local_folder);
+    for (const CollectSource& s : run_.sources) run_.landings.emplace_back(s.local_folder, s.aside);
   }
 
   Result<Receipt> run() {
@@ -43,8 +43,10 @@ class Collect {
                                 " free): what is written there now may be cut short"));
     wanted_ = choose(run_.sources, *listing, run_.options, run_.findings);
     return recognise()
+        .and_then([&] { return refuse(); })
         .and_then([&] { return check_room(); })
         .and_then([&] { return fetch(); })
+        .and_then([&] { return look(); })
         .and_then([&] { return hash_moved(); })
         .and_then([&] { return fetch_growing(run_, run_.growing); })
         .and_then([&] { return sync(); })
@@ -63,7 +65,7 @@ class Collect {
     for (Wanted& w : wanted_) {
       if (run_.stop.stop_requested()) return fail(stopped());
       Landing& landing = run_.landings[w.source];
-      if (!landing.has(w.entry.path, w.entry.size)) continue;
+      if (!landing.has(w.home, w.entry.size)) continue;
       const auto& known = run_.sources[w.source].known;
       const auto before = known.find(w.entry.path);
       const bool as_before = before != known.end() && !before->second.times.empty() &&
@@ -72,7 +74,7 @@ class Collect {
         alike.push_back(&w);
         continue;
       }
-      const auto ours = landing.hash_if_size(w.entry.path, w.entry.size, run_.stop);
+      const auto ours = landing.hash_if_size(w.home, w.entry.size, run_.stop);
       if (ours != before->second.sha256) continue;  // somebody changed it here: it is brought again
       w.relied = true;
       settle_at_home(w, *ours);
@@ -90,7 +92,7 @@ class Collect {
     if (!hashes) return fail(std::move(hashes).error());
     for (Wanted* w : alike) {
       const auto theirs = hashes->find(w->remote);
-      const auto ours = run_.landings[w->source].hash_if_size(w->entry.path, w->entry.size, run_.stop);
+      const auto ours = run_.landings[w->source].hash_if_size(w->home, w->entry.size, run_.stop);
       if (run_.stop.stop_requested()) return fail(stopped());
       if (theirs != hashes->end() && ours == theirs->second) settle_at_home(*w, *ours);
     }
@@ -100,17 +102,30 @@ class Collect {
   void settle_at_home(Wanted& w, const std::string& sha256) {
     w.sha256 = sha256;
     w.at_home = true;
-    run_.landings[w.source].rely_on(w.entry.path);
+    const auto& known = run_.sources[w.source].known;
+    const auto before = known.find(w.entry.path);
+    w.found = before == known.end() || before->second.found;
+    run_.landings[w.source].rely_on(w.home);
+  }
+
+  Result<void> refuse() {
+    for (Wanted& w : wanted_) {
+      if (w.at_home || w.refusal.empty()) continue;
+      w.named = true;
+      run_.findings.incomplete(clean_line(w.remote) + ": refused, it has " + w.refusal +
+                               "; name results so that it is not among them");
+    }
+    return {};
   }
 
   Result<void> check_room() {
     std::set<std::size_t> needed;  // sources
     std::uint64_t begun = 0;
     for (const Wanted& w : wanted_) {
-      if (w.at_home) continue;
+      if (w.at_home || w.named) continue;
       run_.to_fetch += w.entry.size;
       if (w.entry.size >= run_.options.big_file)
-        begun += run_.landings[w.source].begun(w.entry.path, w.entry.size, w.entry.changed);
+        begun += run_.landings[w.source].begun(w.home, w.entry.size, w.entry.changed);
       needed.insert(w.source);
     }
     // Sources usually share one disk, so each is asked for room for all that comes.
@@ -129,8 +144,9 @@ class Collect {
   Result<void> fetch() {
     std::vector<Wanted*> missing;
     for (Wanted& w : wanted_)
-      if (!w.at_home) missing.push_back(&w);
+      if (!w.at_home && !w.named) missing.push_back(&w);
     for (const auto& group : in_order(missing)) {
+      for (Wanted* w : missing) w->looked = false;
       std::vector<Wanted*> small, big;
       for (Wanted* w : group) (w->entry.size < run_.options.big_file ? small : big).push_back(w);
       if (!small.empty()) {
@@ -138,8 +154,32 @@ class Collect {
         if (!back) return fail(std::move(back).error());
         big.insert(big.begin(), back->begin(), back->end());
       }
-      if (!big.empty())
-        if (auto done = fetch_big(run_, big); !done) return done;
+      if (big.empty()) continue;
+      for (Wanted* w : missing) w->looked = false;
+      if (auto done = fetch_big(run_, big); !done) return done;
+    }
+    return {};
+  }
+
+  /// Which files changed while others travelled. A single tar has looked at its files at its end; before a
+  /// machine goes, what was at home already is looked at too.
+  Result<void> look() {
+    std::vector<std::string> paths;
+    std::unordered_map<std::string, Wanted*> about;
+    bool needed = run_.options.last;
+    for (Wanted& w : wanted_) {
+      if (!w.at_home || !(w.fetched || run_.options.last)) continue;
+      needed = needed || !w.looked;
+      about[w.remote] = &w;
+      paths.push_back(w.remote);
+    }
+    if (!needed || paths.empty()) return {};
+    run_.tell(0.95, "looking at the results again");
+    auto seen = again([&](SshSession& s) { return look_again(s, paths, run_.options, run_.stop); });
+    if (!seen) return fail(std::move(seen).error());
+    for (const auto& [remote, w] : about) {
+      const auto now = seen->find(remote);
+      w->moved = now == seen->end() || now->second != SizeAndTime{w->entry.size, w->entry.changed};
     }
     return {};
   }
@@ -203,14 +243,7 @@ class Collect {
     Receipt r;
     for (const Wanted& w : wanted_) {
       if (!w.at_home) continue;
-      r.files.push_back({.path = w.entry.path,
-                         .folder = run_.sources[w.source].remote_folder,
-                         .size = w.entry.size,
-                         .sha256 = w.sha256,
-                         .times = w.moved ? "" : w.entry.times,
-                         .relied = w.relied,
-                         .resumed = w.resumed,
-                         .note = w.note});
+      r.files.push_back(run_.receipt_of(w));
       r.bytes += w.entry.size;
       r.fetched += w.fetched ? 1 : 0;
     }

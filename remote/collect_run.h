@@ -57,17 +57,42 @@ struct CollectRun {
   std::string known_hash(const Wanted& w) const {
     const auto& known = sources[w.source].known;
     const auto before = known.find(w.entry.path);
-    return before == known.end() ? "" : before->second.sha256;
+    if (before == known.end() || (before->second.found && sources[w.source].among_own)) return "";
+    return before->second.sha256;
+  }
+  ReceiptFile receipt_of(const Wanted& w) const {
+    return {.path = w.entry.path,
+            .folder = sources[w.source].remote_folder,
+            .size = w.entry.size,
+            .sha256 = w.sha256,
+            .times = w.moved ? "" : w.entry.times,
+            .relied = w.relied,
+            .resumed = w.resumed,
+            .note = w.note,
+            .home = w.home == w.entry.path ? "" : w.home,
+            .found = w.found};
   }
   /// Gives a file its name, or says why not.
   template <class PartKind>
   void place(Wanted& w, PartKind& part, const std::string& sha256) {
-    auto kept = landings[w.source].place(part, known_hash(w));
-    if (!kept) return name(w, kept.error().what);
-    if (!kept->empty())
-      findings.remark(clean_line(w.entry.path) + ": another file had that name at home, kept as " + *kept);
+    const CollectSource& source = sources[w.source];
+    SpareName elsewhere;
+    if (source.keeps_name && w.home == w.entry.path)
+      elsewhere = {source.aside + w.entry.path,
+                   [&](const std::string& hash, bool ours) { return source.keeps_name(w.home, hash, ours); }};
+    auto placed = landings[w.source].place(part, known_hash(w), elsewhere);
+    if (!placed) return name(w, placed.error().what);
+    if (!placed->kept.empty())
+      findings.remark(clean_line(w.home) + ": another file had that name at home, kept as " + placed->kept);
+    if (placed->elsewhere) {
+      w.home = elsewhere.path;
+      findings.remark(clean_line(w.remote) + ": its name at home is that of another file, so it is at " +
+                      (source.local_folder / w.home).string());
+    }
     w.sha256 = sha256;
     w.at_home = w.fetched = true;
+    w.found = false;
+    if (options.placed) options.placed(receipt_of(w));
   }
 };
 

@@ -137,7 +137,7 @@ class Round {
       const std::size_t i = next_++;
       BigFile& file = files_[i];
       Wanted& w = *file.wanted;
-      auto part = run_.landings[w.source].resume(w.entry.path, w.entry.size, w.entry.changed);
+      auto part = run_.landings[w.source].resume(w.home, w.entry.size, w.entry.changed);
       if (!part) {
         run_.name(w, part.error().what);
         work_.drop(i, "named");

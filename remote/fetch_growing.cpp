@@ -40,7 +40,7 @@ Result<std::string> hash_start(CollectRun& run, SshSession& session, const Wante
 
 Result<void> fetch_growing(CollectRun& run, const std::vector<Wanted*>& files) {
   for (Wanted* w : files) {
-    auto part = run.landings[w->source].begin(w->entry.path);
+    auto part = run.landings[w->source].begin(w->home);
     if (!part) {
       run.findings.incomplete(clean_line(w->remote) + ": " + part.error().what);
       continue;

@@ -102,7 +102,7 @@ class Stream {
         run_.name(*w, entry.is_file ? kChanged : "is no longer a file");
       return skip(tar);
     }
-    auto part = run_.landings[w->source].begin(w->entry.path);
+    auto part = run_.landings[w->source].begin(w->home);
     if (!part) {
       run_.name(*w, part.error().what);
       return skip(tar);
@@ -222,6 +222,7 @@ class Stream {
       if (!w->at_home && !w->named)
         run_.name(*w, hashes_.contains(w) ? "did not arrive" : "cannot be read on the machine, or went away");
       const auto now = seen_.find(w);
+      w->looked = w->at_home;
       w->moved = w->at_home && (!done_ || now == seen_.end() ||
                                 now->second != SizeAndTime{w->entry.size, w->entry.changed});
     }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -43,6 +44,22 @@ std::string stamp(time_t when) {
   return out;
 }
 
+/// Between looking at a name and taking it, nobody else of ours does: two rentals of one project bring the
+/// same names. For this alone the folder is opened again, since a lock belongs to an opening and threads
+/// that share one do not shut each other out.
+class FolderLock {
+ public:
+  explicit FolderLock(const Fd& folder)
+      : own_(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    // Disks that know no locks are as good as they were.
+    while (own_ && ::flock(own_.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  Fd own_;
+};
+
 std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 /// Renames what stands there. @return its new name
@@ -64,6 +81,11 @@ Result<std::string> set_aside(const Fd& folder, const std::string& name, const s
 }
 
 }  // namespace
+
+bool is_leftover(std::string_view name, std::int64_t unchanged) {
+  return name.starts_with(kPartPrefix) &&
+         unchanged > (name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge);
+}
 
 std::optional<std::string> objection_to(std::string_view path) {
   if (path.empty()) return "an empty name";
@@ -155,7 +177,7 @@ Result<std::unique_ptr<PartFile>> Landing::resume(const std::string& path, std::
                                                   FileTime changed) {
   auto folder = folder_of(path, true);
   if (!folder) return fail(std::move(folder).error());
-  auto part = PartFile::open(*folder, leaf(path), size, changed);
+  auto part = PartFile::open(*folder, leaf(path), size, changed, owner_);
   if (part) remove_leftovers(*folder, path, (*part)->file());
   return part;
 }
@@ -164,7 +186,7 @@ std::uint64_t Landing::begun(const std::string& path, std::uint64_t size, FileTi
   auto folder = folder_of(path, false);
   if (!folder) return 0;
   struct stat info {};
-  const std::string name = PartFile::name_of(leaf(path), size, changed);
+  const std::string name = PartFile::name_of(owner_ + leaf(path), size, changed);
   const bool there = ::fstatat((*folder)->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
   return there ? std::min(size, static_cast<std::uint64_t>(info.st_blocks) * 512) : 0;
 }
@@ -172,7 +194,9 @@ std::uint64_t Landing::begun(const std::string& path, std::uint64_t size, FileTi
 void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const std::string& path,
                                const Fd& newest) {
   if (!swept_.insert(path.substr(0, path.rfind('/') + 1)).second) return;
-  struct stat now {};  // its time is this disk's idea of now
+  // The time of its last change is this disk's idea of now. Not the time of the content: a part that is
+  // whole and waits for its name has that of the machine already.
+  struct stat now {};
   if (::fstat(newest.get(), &now) != 0) return;
   const int copy = ::openat(folder->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return;
@@ -184,9 +208,8 @@ void Landing::remove_leftovers(const std::shared_ptr<const Fd>& folder, const st
   while (const dirent* entry = ::readdir(list)) {
     struct stat info {};
     const std::string_view name = entry->d_name;
-    const time_t age = name.starts_with(kResumablePrefix) ? kResumableAge : kLeftoverAge;
     if (name.starts_with(kPartPrefix) && ::fstatat(copy, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode) && info.st_mtim.tv_sec + age < now.st_mtim.tv_sec)
+        S_ISREG(info.st_mode) && is_leftover(name, now.st_ctim.tv_sec - info.st_ctim.tv_sec))
       ::unlinkat(copy, entry->d_name, 0);
   }
   ::closedir(list);
@@ -226,21 +249,32 @@ Result<std::string> Landing::Part::close(FileTime changed) {
   return digest_->end();
 }
 
-Result<std::string> Landing::place(Part& part, const std::string& known) {
-  auto kept = place(*part.folder_, part.temporary_, part.name_, known);
-  if (kept) part.temporary_.clear();
-  return kept;
+Result<LandedName> Landing::place(Part& part, const std::string& known, const SpareName& elsewhere) {
+  auto placed = place(Waiting{*part.folder_, part.temporary_, part.name_}, known, elsewhere);
+  if (placed) part.temporary_.clear();
+  return placed;
 }
 
-Result<std::string> Landing::place(PartFile& part, const std::string& known) {
-  auto kept = place(part.folder(), part.temporary(), part.name(), known);
-  if (kept) part.placed();
-  return kept;
+Result<LandedName> Landing::place(PartFile& part, const std::string& known, const SpareName& elsewhere) {
+  auto placed = place(Waiting{part.folder(), part.temporary(), part.name()}, known, elsewhere);
+  if (placed) part.placed();
+  return placed;
 }
 
-Result<std::string> Landing::place(const Fd& folder, const std::string& temporary, const std::string& name,
-                                   const std::string& known) {
-  std::string kept;
+Result<LandedName> Landing::place(const Waiting& part, const std::string& known, const SpareName& elsewhere) {
+  auto placed = place_in(part.folder, part.name, part, known, elsewhere);
+  if (!placed || !placed->elsewhere) return placed;
+  auto folder = folder_of(elsewhere.path, true);
+  if (!folder) return fail(std::move(folder).error());
+  placed = place_in(**folder, leaf(elsewhere.path), part, known, {});
+  if (placed) placed->elsewhere = true;
+  return placed;
+}
+
+Result<LandedName> Landing::place_in(const Fd& folder, const std::string& name, const Waiting& part,
+                                     const std::string& known, const SpareName& elsewhere) {
+  const FolderLock alone(folder);
+  LandedName placed;
   struct stat old {
   }, now{};
   if (::fstatat(folder.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -250,19 +284,22 @@ Result<std::string> Landing::place(const Fd& folder, const std::string& temporar
       return fail({.code = Code::unavailable,
                    .what = "on this disk its name is the same as that of another result",
                    .next_step = "rename one of the two on the machine and collect again"});
-    const bool ours = !known.empty() && S_ISREG(old.st_mode) && hash_of(folder.get(), name) == known;
+    std::optional<std::string> hash;
+    if (S_ISREG(old.st_mode) && (elsewhere.keeps || !known.empty())) hash = hash_of(folder.get(), name);
+    const bool ours = !known.empty() && hash == known;
+    if (elsewhere.keeps && elsewhere.keeps(hash.value_or(""), ours)) return LandedName{.elsewhere = true};
     if (!ours) {
       auto moved = set_aside(folder, name, old);
-      if (!moved) return moved;
-      kept = *std::move(moved);
+      if (!moved) return fail(std::move(moved).error());
+      placed.kept = *std::move(moved);
     }
   }
   const CrashPoints crash("disk");
-  if (::renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) != 0)
+  if (::renameat(part.folder.get(), part.temporary.c_str(), folder.get(), name.c_str()) != 0)
     return fail(cannot_on_disk("cannot rename to", name, errno));
   if (::fstatat(folder.get(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0)
     relied_on_.insert({now.st_dev, now.st_ino});
-  return kept;
+  return placed;
 }
 
 Result<void> Landing::sync() {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,6 +25,19 @@ namespace vastgpu {
 /// Why a name from a machine is not taken; nullopt when it is fine: relative, no "..", no control characters,
 /// valid UTF-8, parts of at most 255 bytes and 4096 in all, nothing below .git.
 std::optional<std::string> objection_to(std::string_view path);
+
+/// Whether a file of ours on its way, unchanged on this disk for so many seconds, belongs to nobody any more.
+bool is_leftover(std::string_view name, std::int64_t unchanged);
+
+/// Where a file goes when what stands there keeps its name.
+struct SpareName {
+  std::string path = {};                                                 ///< below this folder
+  std::function<bool(const std::string& sha256, bool ours)> keeps = {};  ///< CollectSource::keeps_name
+};
+struct LandedName {
+  std::string kept = {};  ///< the name to which another file was renamed, or empty
+  bool elsewhere = false;
+};
 
 class Landing {
  public:
@@ -50,7 +64,9 @@ class Landing {
     std::uint64_t size_ = 0;
   };
 
-  explicit Landing(std::filesystem::path folder) : path_(std::move(folder)) {}
+  /// `owner`: parts are taken up again by the same one only, since two rentals bring the same names.
+  explicit Landing(std::filesystem::path folder, std::string owner = "")
+      : path_(std::move(folder)), owner_(std::move(owner)) {}
 
   /// Whether a regular file of this size is there.
   bool has(const std::string& path, std::uint64_t size);
@@ -73,10 +89,10 @@ class Landing {
   std::uint64_t begun(const std::string& path, std::uint64_t size, FileTime changed);
 
   /// Gives a closed file its name; to be called after sync(), or PartFile::close(). Another file that stands
-  /// there is replaced when its hash is `known`, and renamed otherwise.
-  /// @return the name it was renamed to, or empty
-  Result<std::string> place(Part& part, const std::string& known);
-  Result<std::string> place(PartFile& part, const std::string& known);
+  /// there keeps its name when `elsewhere` says so, is replaced when its hash is `known`, and renamed
+  /// otherwise. Nobody else of ours gives a name in that folder meanwhile.
+  Result<LandedName> place(Part& part, const std::string& known, const SpareName& elsewhere = {});
+  Result<LandedName> place(PartFile& part, const std::string& known, const SpareName& elsewhere = {});
 
   /// Puts on disk what was written and renamed so far, all at once: file by file takes ten times as long.
   Result<void> sync();
@@ -87,9 +103,15 @@ class Landing {
  private:
   Result<std::shared_ptr<const Fd>> folder_of(const std::string& path, bool make);
   void remove_leftovers(const std::shared_ptr<const Fd>& folder, const std::string& path, const Fd& newest);
-  Result<std::string> place(const Fd& folder, const std::string& temporary, const std::string& name,
-                            const std::string& known);
+  struct Waiting {
+    const Fd& folder;
+    const std::string &temporary, &name;
+  };
+  Result<LandedName> place(const Waiting& part, const std::string& known, const SpareName& elsewhere);
+  Result<LandedName> place_in(const Fd& folder, const std::string& name, const Waiting& part,
+                              const std::string& known, const SpareName& elsewhere);
   std::filesystem::path path_;
+  std::string owner_;
   Fd root_;
   std::string last_;  // the folder of the last file, and its descriptor: neighbours come one after the other
   std::shared_ptr<const Fd> last_folder_;

@@ -70,14 +70,15 @@ std::string PartFile::name_of(const std::string& name, std::uint64_t size, FileT
 }
 
 Result<std::unique_ptr<PartFile>> PartFile::open(std::shared_ptr<const Fd> folder, const std::string& name,
-                                                 std::uint64_t size, FileTime changed) {
+                                                 std::uint64_t size, FileTime changed,
+                                                 const std::string& owner) {
   const CrashPoints crash("disk");
   std::unique_ptr<PartFile> part(new PartFile);
   part->folder_ = std::move(folder);
   part->name_ = name;
   part->size_ = size;
   part->header_ = "vast-gpu part 1 " + state_of(size, changed) + "\n";
-  part->temporary_ = name_of(name, size, changed);
+  part->temporary_ = name_of(owner + name, size, changed);
   part->file_ = open_own(*part->folder_, part->temporary_, 0);
   if (!part->file_ || ::flock(part->file_.get(), LOCK_EX | LOCK_NB) != 0 ||
       !leads_to(*part->folder_, part->temporary_, part->file_)) {

@@ -25,13 +25,14 @@ Error cannot_on_disk(const std::string& what, const std::string& path, int error
 
 class PartFile {
  public:
-  /// What it is called on its way.
+  /// What it is called on its way; `name` stands behind its owner.
   static std::string name_of(const std::string& name, std::uint64_t size, FileTime changed);
 
   /// Takes up what an earlier call left, unless another process is at it; removes what is left of other
-  /// states of the same file.
+  /// states of the same file. Parts of another `owner` are other files.
   static Result<std::unique_ptr<PartFile>> open(std::shared_ptr<const Fd> folder, const std::string& name,
-                                                std::uint64_t size, FileTime changed);
+                                                std::uint64_t size, FileTime changed,
+                                                const std::string& owner = "");
   /// What was written stays for the next call, unless drop() or placed() was called.
   ~PartFile();
   PartFile(const PartFile&) = delete;

@@ -1,5 +1,7 @@
 #include "remote/shell.h"
 
+#include <set>
+
 namespace vastgpu {
 namespace {
 
@@ -22,7 +24,16 @@ json to_entry(const ReceiptFile& f) {
   if (f.relied) j["machine_hash_from"] = "last receipt: size and times unchanged";
   if (f.resumed > 0) j["resumed_bytes"] = f.resumed;
   if (!f.note.empty()) j["note"] = f.note;
+  if (!f.home.empty()) j["home"] = f.home;
+  if (f.found) j["found_at_home"] = true;
   return j;
+}
+
+const json& entries(const json& receipt, const char* list) {
+  static const json none = json::array();
+  if (!receipt.is_object()) return none;
+  const auto found = receipt.find(list);
+  return found != receipt.end() && found->is_array() ? *found : none;
 }
 
 }  // namespace
@@ -44,16 +55,32 @@ void to_json(json& j, const Receipt& r) {
 
 std::map<std::string, KnownFile> known_files(const json& receipt, const std::string& remote_folder) {
   std::map<std::string, KnownFile> known;
-  const auto files = receipt.is_object() ? receipt.find("files") : receipt.end();
-  if (!receipt.is_object() || files == receipt.end() || !files->is_array()) return known;
-  for (const json& f : *files) {
-    const auto path = read_field<std::string>(f, "path");
-    const auto hash = read_field<std::string>(f, "sha256");
-    if (!path || !hash || read_field<std::string>(f, "folder") != remote_folder) continue;
-    known[*path] = {*hash, read_field<std::string>(f, "times").value_or(""),
-                    read_field<std::uint64_t>(f, "size").value_or(0)};
-  }
+  for (const char* list : {"earlier", "files"})
+    for (const json& f : entries(receipt, list)) {
+      const auto path = read_field<std::string>(f, "path");
+      const auto hash = read_field<std::string>(f, "sha256");
+      if (!path || !hash || read_field<std::string>(f, "folder") != remote_folder) continue;
+      known[*path] = {.sha256 = *hash,
+                      .times = read_field<std::string>(f, "times").value_or(""),
+                      .size = read_field<std::uint64_t>(f, "size").value_or(0),
+                      .home = read_field<std::string>(f, "home").value_or(""),
+                      .found = read_field<bool>(f, "found_at_home").value_or(false)};
+    }
   return known;
+}
+
+json left_out(const json& earlier, const json& receipt) {
+  std::set<std::pair<std::string, std::string>> named;
+  const auto name_of = [](const json& f) {
+    return std::pair(read_field<std::string>(f, "folder").value_or(""),
+                     read_field<std::string>(f, "path").value_or(""));
+  };
+  for (const json& f : entries(receipt, "files")) named.insert(name_of(f));
+  json left = json::array();
+  for (const char* list : {"files", "earlier"})
+    for (const json& f : entries(earlier, list))
+      if (named.insert(name_of(f)).second) left.push_back(f);
+  return left;
 }
 
 }  // namespace vastgpu

@@ -92,6 +92,8 @@ struct KnownFile {
   std::string times =
       {};  ///< its last changes of content and of entry on the machine, as its find prints them
   std::uint64_t size = 0;
+  std::string home = {};  ///< ReceiptFile::home
+  bool found = false;     ///< ReceiptFile::found
 };
 
 /// Where results are and where they go at home.
@@ -105,7 +107,19 @@ struct CollectSource {
   /// while it is unchanged here. Any other file in the way is kept: it is renamed to NAME.before-<UTC time of
   /// its last change>.
   std::map<std::string, KnownFile> known = {};
+
+  /// Files land among those that the user works with. Names that steer assistants or programs there are
+  /// refused, unless the file is at home as it is on the machine already; and what this rental only found at
+  /// home is not its own, known or not.
+  bool among_own = false;
+
+  /// Whether what stands at home under this path, with this hash (empty: no file), keeps its name; `ours`: it
+  /// is as this rental brought it. Then the file goes to `aside` + path instead. Never asked: it does not.
+  std::function<bool(const std::string& path, const std::string& sha256, bool ours)> keeps_name = {};
+  std::string aside = {};  ///< a folder below local_folder for this rental alone: "41234567/"
 };
+
+struct ReceiptFile;
 
 struct CollectOptions {
   /// The machine goes away next: files with temporary names come home too, marked as such, and of a log that
@@ -122,6 +136,10 @@ struct CollectOptions {
   std::uint64_t piece = 16 << 20;                  ///< bytes of one piece at most
   std::chrono::milliseconds idle{60'000};          ///< without a byte, reconnecting included: it gives up
   std::chrono::milliseconds slow_window{120'000};  ///< in each such time 64 KiB have to arrive
+
+  /// Told of each file as soon as it has its name, on the caller's thread: it is home even when the call
+  /// fails later.
+  std::function<void(const ReceiptFile&)> placed = {};
 };
 
 struct ReceiptFile {
@@ -133,6 +151,8 @@ struct ReceiptFile {
   bool relied = false;        ///< the machine's hash is the last receipt's: size and times were the same
   std::uint64_t resumed = 0;  ///< bytes that an earlier call had brought
   std::string note = {};      ///< what else is to be known about it: a temporary name, a log that still grew
+  std::string home = {};      ///< its path at home, where another file has `path`
+  bool found = false;         ///< it was at home before this rental brought anything under that name
 };
 
 /// One file that a load test looked at on the machine.
@@ -157,9 +177,13 @@ struct Receipt {
 };
 void to_json(json& j, const Receipt& r);
 
-/// CollectSource::known for one remote folder, out of a receipt as to_json wrote it; empty when it is not
-/// one.
+/// CollectSource::known for one remote folder, out of a receipt as to_json wrote it, and out of its
+/// "earlier" (left_out()); empty when it is not one.
 std::map<std::string, KnownFile> known_files(const json& receipt, const std::string& remote_folder);
+
+/// Entries of an earlier receipt that this one does not name. A file that changes while it is read drops out
+/// of a receipt, and still is this rental's.
+json left_out(const json& earlier, const json& receipt);
 
 using ProgressFn = std::function<void(double fraction, const std::string& message)>;
 

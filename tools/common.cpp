@@ -56,7 +56,7 @@ json receipt_facts(const Receipt& r) {
   json files = json::array();
   for (const ReceiptFile& f : r.files) {
     if (files.size() == 50) break;  // the whole list is in the receipt file
-    files.push_back({{"path", f.path}, {"bytes", f.size}, {"sha256", f.sha256}});
+    files.push_back({{"path", f.home.empty() ? f.path : f.home}, {"bytes", f.size}, {"sha256", f.sha256}});
   }
   json facts{{"complete", r.complete},   {"files", r.files.size()}, {"bytes", r.bytes},
              {"fetched_now", r.fetched}, {"problems", r.problems},  {"first_files", files}};

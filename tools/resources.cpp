@@ -63,7 +63,10 @@ Result<ResourceContent> read_log(Workplace& w, const std::string& uri) {
   std::optional<Deps> deps;
   auto rental = rental_at(w, *id, uri, deps);
   if (!rental) return fail(std::move(rental).error());
-  auto log = read_file(home_folders(*rental).logs / (parts[1] + ".log"), 256u << 20);
+  const auto logs = home_folders(*rental).logs;
+  // Its own folder first: there it is where another rental of the project has a log of that name.
+  auto log = read_file(logs / parts[0] / (parts[1] + ".log"), 256u << 20);
+  if (!log && log.error().code == Code::not_found) log = read_file(logs / (parts[1] + ".log"), 256u << 20);
   if (!log && log.error().code == Code::not_found) return fail(no_resource(uri + " (not collected yet)"));
   if (!log) return fail(std::move(log).error());
   const std::string_view tail =

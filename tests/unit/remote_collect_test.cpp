@@ -275,6 +275,107 @@ TEST_CASE("a file that is still written, or replaced meanwhile, is named and not
   CHECK(b.at_home("growing.log")->starts_with("line\n"));
 }
 
+TEST_CASE("a file that keeps its name is not renamed: ours has a folder of its own, and stays there") {
+  NEEDS_SSHD();
+  CollectBench b;
+  b.machine.write("results/run/model.pt", noise(200'000, 7));
+  b.local.write("results/run/model.pt", "of another rental");
+  auto shell = b.connect();
+  auto source = b.source();
+  source.aside = "41/";
+  source.keeps_name = [&](const std::string& path, const std::string&, bool ours) {
+    CHECK(path == "run/model.pt");
+    return !ours;
+  };
+  const CollectOptions how{.big_file = GENERATE(std::uint64_t{100'000}, std::uint64_t{1 << 30})};
+  for (int pass = 0; pass < 3; ++pass) {
+    CAPTURE(pass);
+    if (pass == 2) b.machine.write("results/run/model.pt", noise(200'000, 8));
+    const auto got = shell->collect({source}, how, {}, {});
+    if (!got) FAIL(got.error().what);
+    CHECK(got->complete);
+    CHECK(got->fetched == (pass == 1 ? 0 : 1));
+    REQUIRE(got->files.size() == 1);
+    CHECK(got->files[0].home == "41/run/model.pt");
+    CHECK(sha256_file(b.local.path() / "results/41/run/model.pt") == got->files[0].sha256);
+    CHECK(b.at_home("run/model.pt") == "of another rental");
+    CHECK(b.home_files().size() == 2);
+    source.known = known_files(json(*got), source.remote_folder);
+  }
+}
+
+TEST_CASE("among the user's own files no machine writes what steers assistants, and renames nothing") {
+  NEEDS_SSHD();
+  CollectBench b;
+  b.local.write("results/CLAUDE.md", "rules");
+  b.local.write("results/config.json", "of the user");
+  b.local.write("results/same.json", "{}");
+  b.machine.write("results/CLAUDE.md", "rules");  // as it was sent
+  for (const char* name : {"AGENTS.md", "sub/claude.md", "vast-instances.json", "opencode.json", ".gitignore",
+                           "sub/.vscode/tasks.json", "key.pem"})
+    b.machine.write(text("results/", name), "trap");
+  b.machine.write("results/config.json", "of the machine");
+  b.machine.write("results/same.json", "{}");
+  b.machine.write("results/1/.hydra/config.yaml", "lr: 1");
+  auto source = b.source();
+  source.among_own = true;
+  source.aside = "41/";
+  source.keeps_name = [](const std::string&, const std::string&, bool ours) { return !ours; };
+  auto shell = b.connect();
+  const auto got = shell->collect({source}, {}, {});
+  if (!got) FAIL(got.error().what);
+  CHECK_FALSE(got->complete);
+  CHECK(got->problems.size() == 8);  // seven refused, one elsewhere
+  CHECK(has_mention(*got, "AGENTS.md: refused"));
+  CHECK_FALSE(has_mention(*got, "results/CLAUDE.md: refused"));
+  CHECK(b.home_files() == std::set<std::string>{"results/CLAUDE.md", "results/config.json",
+                                                "results/same.json", "results/41/config.json",
+                                                "results/1/.hydra/config.yaml"});
+  CHECK(b.at_home("config.json") == "of the user");
+
+  // Found at home is not brought: it stays the user's when the machine writes another one.
+  source.known = known_files(json(*got), source.remote_folder);
+  b.machine.write("results/same.json", "{\"trap\": 1}");
+  b.machine.write("results/CLAUDE.md", "spend it all");
+  const auto later = shell->collect({source}, {}, {});
+  REQUIRE(later);
+  CHECK(b.at_home("same.json") == "{}");
+  CHECK(b.at_home("41/same.json") == "{\"trap\": 1}");
+  CHECK(b.at_home("CLAUDE.md") == "rules");
+  CHECK(has_mention(*later, "results/CLAUDE.md: refused"));
+}
+
+TEST_CASE("a checkpoint that is written anew while the rest travels is not claimed") {
+  NEEDS_SSHD();
+  TempFolder tools;  // its tar, when told, lets somebody write the checkpoint
+  const auto moment = tools.path() / "moment";
+  tools.write("tar", "#!/bin/sh\n[ -x " + moment.string() + " ] && " + moment.string() +
+                         "\nexec /usr/bin/tar \"$@\"\n");
+  fs::permissions(tools.path() / "tar", fs::perms::owner_all);
+  RealSshd server(tools.path());
+  CollectBench b(server);
+  const auto model = b.machine.write("results/checkpoint-1/model.pt", noise(300'000, 3));
+  const auto newer = b.machine.write("newer", noise(300'000, 4));
+  auto shell = b.connect();
+  const bool home_before = GENERATE(false, true);
+  CAPTURE(home_before);
+  Receipt first;
+  if (home_before) {
+    auto got = b.collect(*shell);
+    REQUIRE(got);
+    first = *std::move(got);
+  }
+  b.machine.write("results/metrics.json", "{}");
+  tools.write("moment", "#!/bin/sh\n[ -e " + newer.string() + " ] && mv -f " + newer.string() + " " +
+                            model.string() + "\n");
+  fs::permissions(moment, fs::perms::owner_all);
+  const auto got = b.collect_after(*shell, first, {.last = true, .big_file = 100'000});
+  if (!got) FAIL(got.error().what);
+  CHECK_FALSE(got->complete);
+  CHECK(has_mention(*got, "model.pt: is still being written"));
+  b.check_truth(*got);
+}
+
 TEST_CASE("what did not change is known by the last receipt, without asking for hashes") {
   NEEDS_SSHD();
   TempFolder tools;  // its sha256sum counts its calls

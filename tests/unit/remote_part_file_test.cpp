@@ -161,18 +161,11 @@ TEST_CASE("two names that a disk holds to be one do not take each other's place"
   CHECK(read_file(home.path() / "Model.pt", 100) == "one");
 }
 
-TEST_CASE("parts of a week ago are swept, younger ones stay") {
-  TempFolder home;
-  const auto old = home.write(".vast-gpu-part-of-aaaa-bbbb", "x");
-  const auto young = home.write(".vast-gpu-part-of-cccc-dddd", "x");
-  const auto plain = home.write(".vast-gpu-part-0123", "x");
-  const auto now = fs::last_write_time(young);
-  fs::last_write_time(old, now - std::chrono::hours(8 * 24));
-  fs::last_write_time(young, now - std::chrono::hours(6 * 24));
-  fs::last_write_time(plain, now - std::chrono::hours(2));
-  Landing landing(home.path());
-  REQUIRE(landing.begin("a"));
-  CHECK_FALSE(fs::exists(old));
-  CHECK(fs::exists(young));
-  CHECK_FALSE(fs::exists(plain));
+TEST_CASE("parts of a week ago are leftovers, younger ones are not") {
+  constexpr std::int64_t kHour = 3600, kDay = 24 * kHour;
+  CHECK(is_leftover(".vast-gpu-part-of-aaaa-bbbb", 8 * kDay));
+  CHECK_FALSE(is_leftover(".vast-gpu-part-of-cccc-dddd", 6 * kDay));
+  CHECK(is_leftover(".vast-gpu-part-0123", 2 * kHour));
+  CHECK_FALSE(is_leftover(".vast-gpu-part-0123", kHour / 2));
+  CHECK_FALSE(is_leftover("model.pt", 365 * kDay));
 }
