@@ -176,6 +176,8 @@ struct Job {
   std::string env_names = {};  ///< "HF_TOKEN SEED": what its environment file sets; values are never kept
   std::string env_file = {};   ///< the file at home that they came from; empty: from the call alone
   std::string note = {};       ///< why it stands as it does, for people
+  bool canary = false;         ///< a trial: the work is still to come, and its end is no end of work
+  bool answered = false;       ///< whether some caller was told that it was started
 };
 
 }  // namespace vastgpu

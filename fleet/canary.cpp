@@ -42,6 +42,7 @@ JobRequest canary_job(const JobRequest& request, std::chrono::minutes length) {
   canary.command = trial(request.experiment, request.command,
                          std::clamp<std::chrono::seconds>(length, kShortestCanary, kLongestCanary));
   canary.auto_destroy = false;  // the real run is still to come
+  canary.canary = true;
   return canary;
 }
 

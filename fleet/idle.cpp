@@ -22,7 +22,7 @@ if [ -e $m ]; then
   if [ -n "$(find /workspace -path /workspace/.vast-gpu -prune -o -newer $m -print 2>/dev/null | head -n 1)" ]; then echo moved; else echo still; fi
 else echo first; fi
 mv $m.new $m
-nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits 2>/dev/null
+timeout -k 2 10 nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits 2>/dev/null
 )sh";
   return shell.exec(script, {.max_output = 4096}, std::move(stop)).map([](const ExecResult& r) {
     return read_stillness(r.out);

@@ -44,8 +44,8 @@ std::string look_script(const std::vector<Job>& jobs, const std::vector<PastRun>
   std::string s = "mark() { echo; echo \"" + mark + "$*\"; }\nguard=" + kGuardFile + "\n" +
                   queue_functions() + container_function() + kFollow + R"sh(
 mark screens; screen -ls 2>/dev/null
-mark gpu; nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null
-mark disk; df -kP /workspace 2>/dev/null | tail -n 1; du -sk /workspace 2>/dev/null
+mark gpu; timeout -k 2 10 nvidia-smi --query-gpu=name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits 2>/dev/null
+mark disk; df -kP /workspace 2>/dev/null | tail -n 1; timeout -k 2 10 du -sk /workspace 2>/dev/null
 mark guard; head -c 200 $guard 2>/dev/null
 mark now; date +%s
 mark container; container
@@ -132,7 +132,8 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
     follow_log(log, parts["log " + name], parts["old " + name]);
     read_job(one, facts, log.window, terms);
     if (one.job.state != before.state || one.job.exit_code != before.exit_code || one.job.note != before.note)
-      if (auto noted = d.ledger.put_job(one.job); !noted) return fail(std::move(noted).error());
+      if (auto noted = d.ledger.note_job(one.job, before.state); !noted)
+        return fail(std::move(noted).error());
     // What was cut, or stands there from an earlier job of that name, teaches nothing.
     if (has_ended(one.job.state) && parts.contains("end") && is_of_turn(one.job, facts) &&
         !is_learned(one.job, learned))

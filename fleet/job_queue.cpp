@@ -38,7 +38,8 @@ held() {
   done | tr ',' '\n' | sed 's/^ *//; s/ *$//'
 }
 round() {
-  has=$(free)
+  has=$(free) smi=
+  [ -n "$has" ] || timeout -k 2 10 nvidia-smi >/dev/null 2>&1 || smi=dead
   flock 7
   entry=$(first)
   if [ -z "$entry" ]; then rm -f why; exec 8>&-; exit 0; fi
@@ -54,7 +55,7 @@ round() {
     pick=$pick${pick:+,}$g n=$((n+1))
   done
   if [ $n -lt $need ]; then
-    if [ -n "$has" ] || nvidia-smi >/dev/null 2>&1; then say "$n of $need GPUs are free"; else say "nvidia-smi does not answer"; fi
+    if [ -z "$smi" ]; then say "$n of $need GPUs are free"; else say "nvidia-smi does not answer"; fi
     return 1
   fi
   echo $pick >$f/gpus
@@ -81,7 +82,7 @@ done
 std::string queue_functions() {
   return std::string("q=") + kQueueFolder + R"sh(
 entry() { ls $q/????????????-$1 2>/dev/null | head -n 1; }
-gate() { mkdir -p $q && exec 7>$q/gate && flock 7; }
+gate() { mkdir -p $q && exec 7>$q/gate && flock -w 20 7; }
 run_queue() { [ -f $q/runner.sh ] && ls $q | grep -q '^[0-9]\{12\}-' && { setsid bash -l $q/runner.sh >>$q/runner.log 2>&1 </dev/null 7>&- 9>&- & }; }
 )sh";
 }

@@ -28,16 +28,33 @@ echo $$ >$f/pid
        pulse_script() + R"sh(date +%s >$f/began
 ( while kill -0 $$ 2>/dev/null; do date +%s >$f/heartbeat.new && mv $f/heartbeat.new $f/heartbeat; sleep 15; done ) &
 beat=$!
+exec 3> >(exec tee -a $log)
 ( env=$f/env; unset e f log beat watch pulse
 if [ -f $env ]; then set -a; . $env; set +a; fi
 unset env
 command=)sh" +
        shell_quote(r.command) + R"sh(
-eval "$command" ) 2>&1 | tee -a $log
-code=${PIPESTATUS[0]}
-kill $beat $watch $pulse 2>/dev/null
-killed >>$f/killed
+eval "$command" ) >&3 2>&1 3>&-
+code=$?
+exec 3>&-
 date +%s >$f/ended
+idle=$(pgrep -d ' ' -P $beat,$watch,$pulse)
+kill $beat $watch $pulse $idle 2>/dev/null
+rest() {
+  n=1; set -- $1 $(ps -o stat=,pid= -s $$)
+  while [ $# -ge 3 ]; do
+    case $2,$3 in Z*|X*|*,$$) ;; *) kill -$1 $3 2>/dev/null && n=0;; esac
+    set -- $1 "${@:4}"
+  done
+  return $n
+}
+i=0; while rest 0 && [ $i -lt 100 ]; do i=$((i+1)); /bin/sleep 0.1; done
+if rest TERM; then
+  i=0; while rest 0 && [ $i -lt 50 ]; do i=$((i+1)); /bin/sleep 0.1; done
+  rest KILL
+  echo "vast-gpu: the command ended and left processes running; they were ended" >>$log
+fi
+killed >>$f/killed
 echo $code >$f/exit.new && mv $f/exit.new $f/exit
 )sh";
   return s;
@@ -51,7 +68,7 @@ std::string start_script(const StartOrder& o) {
          text(" size=", o.script_size, " env=", env, " env_size=", o.env_size, " need=", o.gpus_needed,
               " gpus='", o.gpus, "'\n") +
          R"sh(mkdir -p $f || exit 1
-exec 9>$f/lock; flock 9 2>/dev/null
+exec 9>$f/lock; flock -w 20 9 || { echo "another start of it holds the lock"; exit 1; }
 head -c $size >$f/run.new && [ "$(stat -c %s $f/run.new)" = $size ] || { echo "half of the job arrived"; exit 1; }
 if [ $env = replace ]; then
   ( umask 077; rm -f $f/env.new; head -c $env_size >$f/env.new ) && [ "$(stat -c %s $f/env.new)" = $env_size ] || { echo "half of the environment arrived"; exit 1; }

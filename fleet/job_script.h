@@ -5,7 +5,9 @@
 
 namespace vastgpu {
 
-/// Runs inside screen. tee keeps the log visible in the screen session, as other tools expect it. The command
+/// Runs inside screen. tee keeps the log visible in the screen session, as other tools expect it. The job is
+/// over when the command's own shell is: what that left in the background has ten seconds to end by itself,
+/// and is then ended, so that nothing holds a GPU or the log of a job that has an exit code. The command
 /// is handed to eval, so that a mistake in it is an exit code and a line in the log, not the end of this
 /// script.
 std::string run_script(const JobRequest& request);

@@ -44,7 +44,7 @@ Result<void> check(const Rental& rental, const JobRequest& r) {
 
 JobRequest same_again(const Job& job) {
   JobRequest r{job.command, job.experiment, job.gpus, job.auto_destroy, job.gpus_needed};
-  r.env_file = job.env_file;
+  r.env_file = job.env_file, r.canary = job.canary;
   r.kept_env = job.env_names;
   return r;
 }
@@ -79,9 +79,12 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
   job.label = rental.label, job.experiment = request.experiment, job.command = request.command;
   job.auto_destroy = request.auto_destroy, job.gpus = request.gpus, job.gpus_needed = request.gpus_needed;
   job.env_names = request.kept_env.value_or(env_names(request.env)), job.env_file = request.env_file;
+  job.canary = request.canary;
   job.started = d.clock.now();
-  // The last call never learned what became of it: this is the same turn.
-  if (before != known->end() && before->state == JobState::starting && before->command == job.command)
+  // The last call never learned what became of it: this is the same turn, although a look may have seen its
+  // end meanwhile.
+  if (before != known->end() && !before->answered && before->state != JobState::lost &&
+      before->command == job.command)
     job.started = before->started;
   if (auto noted = d.ledger.put_job(job); !noted) return fail(std::move(noted).error());
   const StartOrder order{
@@ -111,6 +114,7 @@ Result<Job> start_job(const Deps& d, const Rental& rental, const JobRequest& req
                  .next_step = "is screen installed? call setup, then run again"});
   if ((word == "already" || word == "waiting") && before != known->end()) job.started = before->started;
   job.state = waits ? JobState::queued : JobState::running;
+  job.answered = true;
   if (auto noted = d.ledger.put_job(job); !noted) return fail(std::move(noted).error());
   log_fact("job label=", rental.label, " experiment=", job.experiment, " ", std::string(word));
   return job;

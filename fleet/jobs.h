@@ -24,6 +24,7 @@ struct JobRequest {
   std::string env_file = {};  ///< where `env` came from, for a start on another machine
   /// It starts again where it ran before: the environment stays as it is on the machine. These are its names.
   std::optional<std::string> kept_env = {};
+  bool canary = false;  ///< a trial, as canary_job makes it
 };
 
 /// The same again, on the machine where it ran.

@@ -17,8 +17,8 @@ struct Requirements {
 };
 
 /// nullopt without a requirements.txt. Files outside the project, and those that are missing, are pip's to
-/// complain about.
-/// @error unavailable, invalid_argument  it is there but cannot be read
+/// complain about. A link is followed as long as it stays in the project and its target may not hold secrets.
+/// @error unavailable, invalid_argument  it is there but cannot be read, or is such a link
 Result<std::optional<Requirements>> read_requirements(const std::filesystem::path& project);
 
 }  // namespace vastgpu

@@ -39,10 +39,15 @@ constexpr auto kCollectEvery = std::chrono::minutes(10);
 constexpr auto kCollectInHurry = std::chrono::minutes(3);
 
 // What somebody stopped by hand is about to be changed or looked at.
-bool went_wrong(JobState s) { return s == JobState::failed || s == JobState::lost || s == JobState::stopped; }
+bool went_wrong(const Job& j) {
+  return !j.canary &&
+         (j.state == JobState::failed || j.state == JobState::lost || j.state == JobState::stopped);
+}
 
+/// After a canary alone the work is still to come.
 bool all_over(const std::vector<Job>& jobs) {
-  return !jobs.empty() && std::ranges::none_of(jobs, [](const Job& j) { return is_open(j.state); });
+  return !std::ranges::all_of(jobs, &Job::canary) &&
+         std::ranges::none_of(jobs, [](const Job& j) { return is_open(j.state); });
 }
 
 std::string words_of(const std::vector<Job>& jobs) {
@@ -243,8 +248,8 @@ class Tending {
     const bool overdue = now > rental_.lease_end + kGuardIsLate &&
                          (!started || now > started->at + kRescueTakes) && !rental_.adopted;
     const bool reachable = seen_ == Seen::running;
-    const bool ends_now = all_over(jobs_) && may_destroy(rental_, jobs_) &&
-                          std::ranges::none_of(jobs_, [](const Job& j) { return went_wrong(j.state); });
+    const bool ends_now =
+        all_over(jobs_) && may_destroy(rental_, jobs_) && std::ranges::none_of(jobs_, went_wrong);
     const bool due = ends_now || overdue || terms_.collect_now ||
                      look_is_due(now, last_report(reports_, kLookMark), rental_.lease_end, terms_.look_every);
     if (!overdue && (!due || !reachable)) {
@@ -273,7 +278,7 @@ class Tending {
     if (auto noted = note(*look, **shell); !noted) return failed(line_, noted.error());
 
     const bool over = all_over(jobs_) && !look->others_work();
-    const bool failed_one = std::ranges::any_of(jobs_, [](const Job& j) { return went_wrong(j.state); });
+    const bool failed_one = std::ranges::any_of(jobs_, went_wrong);
     const bool wanted = may_destroy(rental_, jobs_);
     // Started for its results, by a pass that died: what stopped its experiments was the end of the lease.
     const LedgerEvent* started = last_event(events_, "start");

@@ -63,7 +63,7 @@ void stop_rental(const Deps& d, const PassTerms& terms, Tended& it, const std::s
 
 bool may_destroy(const Rental& rental, const std::vector<Job>& jobs) {
   return read_project_settings(rental.project).auto_destroy.value_or(true) &&
-         std::ranges::all_of(jobs, &Job::auto_destroy);
+         std::ranges::all_of(jobs, [](const Job& j) { return j.canary || j.auto_destroy; });
 }
 
 const LedgerEvent* last_event(const std::vector<LedgerEvent>& events, std::string_view kind) {

@@ -39,7 +39,8 @@ bool end_rental(const Deps& d, const PassTerms& terms, Tended& it, const std::st
 void stop_rental(const Deps& d, const PassTerms& terms, Tended& it, const std::string& why,
                  const std::string& said);
 
-/// The user's "no" counts wherever it stands: with the experiment, or in the project now.
+/// The user's "no" counts wherever it stands: with the experiment, or in the project now. A canary has
+/// no say.
 bool may_destroy(const Rental& rental, const std::vector<Job>& jobs);
 
 /// The last event of a kind; absent when there is none.

@@ -114,6 +114,10 @@ class Ledger {
 
   /// @error not_found  no rental has that label; also of add_receipt
   virtual Result<void> put_job(const Job& job) = 0;  ///< insert or replace by (label, experiment)
+  /// What a look found: state, exit code, end and note, and that somebody was told where `job.answered`. Only
+  /// where the job still stands as it was read, with this `started` and in state `before`: looks take no
+  /// lock, and must not undo a start or a stop.
+  virtual Result<void> note_job(const Job& job, JobState before) = 0;
   virtual Result<std::vector<Job>> jobs(const std::string& label) = 0;  ///< newest first
 
   /// Writes what a job taught, once per (label, experiment, started) over all processes: true when this call

@@ -86,7 +86,7 @@ void each_field(some<Job> auto& j, V&& v) {
       v("auto_destroy", j.auto_destroy);
   v("state", j.state), v("exit_code", j.exit_code), v("started", j.started), v("ended", j.ended);
   v("gpus", j.gpus), v("gpus_needed", j.gpus_needed), v("env_names", j.env_names);
-  v("env_file", j.env_file), v("note", j.note);
+  v("env_file", j.env_file), v("note", j.note), v("canary", j.canary), v("answered", j.answered);
 }
 
 template <class V>

@@ -221,7 +221,16 @@ ALTER TABLE jobs ADD COLUMN env_file TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys, kJobTerms};
+// Which jobs are trials, and of which starts somebody was told. Trials of before are told by the command that
+// only they have; what is still starting was told to nobody.
+constexpr const char* kTrials = R"sql(
+ALTER TABLE jobs ADD COLUMN canary INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN answered INTEGER NOT NULL DEFAULT 1;
+UPDATE jobs SET canary = 1 WHERE command LIKE 'c=/workspace/.vast-gpu/canary/%';
+UPDATE jobs SET answered = 0 WHERE state = 'starting';
+)sql";
+
+constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys, kJobTerms, kTrials};
 
 Error stranger() {
   return {.code = Code::wrong_state,

@@ -288,8 +288,19 @@ Result<void> SqliteLedger::put_job(const Job& job) {
           "auto_destroy = excluded.auto_destroy, state = excluded.state, "
           "exit_code = excluded.exit_code, started = excluded.started, ended = excluded.ended, "
           "gpus = excluded.gpus, gpus_needed = excluded.gpus_needed, env_names = excluded.env_names, "
-          "env_file = excluded.env_file, note = excluded.note"),
+          "env_file = excluded.env_file, note = excluded.note, canary = excluded.canary, "
+          "answered = excluded.answered"),
       job.label);
+}
+
+Result<void> SqliteLedger::note_job(const Job& job, JobState before) {
+  const std::scoped_lock hold(mutex_);
+  return rows::run(db_,
+                   "UPDATE jobs SET state = ?, exit_code = ?, ended = ?, note = ?, "
+                   "answered = max(answered, ?) "
+                   "WHERE label = ? AND experiment = ? AND started = ? AND state = ?",
+                   job.state, job.exit_code, job.ended, job.note, job.answered, job.label, job.experiment,
+                   job.started, before);
 }
 
 Result<std::vector<Job>> SqliteLedger::jobs(const std::string& label) {

@@ -56,6 +56,7 @@ class SqliteLedger : public Ledger {
   Result<void> pin_account(AccountId account) override;
 
   Result<void> put_job(const Job& job) override;
+  Result<void> note_job(const Job& job, JobState before) override;
   Result<std::vector<Job>> jobs(const std::string& label) override;
 
   Result<bool> add_run(const PastRun& run) override;

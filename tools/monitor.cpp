@@ -287,6 +287,11 @@ Result<Seen> watch(const Deps& d, const Rental& rental, Shell& shell, const Moni
       j.log = last_states(std::string_view(follow->second.window)
                               .substr(follow->second.window.size() - follow->second.fresh));
   }
+  for (const JobLook& j : seen.look.jobs)
+    if (Job told = j.job; !told.answered && has_ended(told.state)) {
+      told.answered = true;  // so that the same command means another run from now on
+      if (auto noted = d.ledger.note_job(told, told.state); !noted) return fail(std::move(noted).error());
+    }
   std::ranges::stable_sort(seen.findings, std::greater{}, &Finding::severity);
   if (const JobLook* main = main_job(seen.look, a.experiment); main != nullptr && ended_early(main->job))
     if (auto found = newest_checkpoint(shell, main->job, caller.stop)) seen.checkpoint = *std::move(found);

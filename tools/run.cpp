@@ -82,7 +82,8 @@ Result<void> stop_it(const Deps& d, Job job, const Rental& rental, Shell& shell,
   const bool was_open = is_open(job.state) || job.state == JobState::lost;
   if (auto ended = stop_job(shell, job.experiment, caller.stop); !ended)
     return fail(std::move(ended).error());
-  if (!was_open) return {};
+  job.answered = true;
+  if (!was_open) return d.ledger.note_job(job, job.state);
   job.state = JobState::stopped, job.ended = d.clock.now(), job.note = "it was asked to stop";
   return d.ledger.put_job(job);
 }
@@ -112,6 +113,23 @@ void show(Envelope& e, const std::vector<PreflightProblem>& problems) {
     e.details += std::string("- preflight ") + to_string(p.severity) + ": " + to_words(p) + "\n";
 }
 
+/// The call that starts what these arguments ask for.
+json start_call(const RunArgs& a, const JobRequest& request) {
+  json start{{"instance_id", a.instance_id}, {"experiment", a.experiment}, {"command", request.command}};
+  if (a.restart) start["restart"] = true;
+  if (a.gpus) start["gpus"] = *a.gpus;
+  if (a.gpus_needed) start["gpus_needed"] = *a.gpus_needed;
+  if (a.env_file) start["env_file"] = *a.env_file;
+  if (a.auto_destroy) start["auto_destroy"] = *a.auto_destroy;
+  if (!a.ports.empty()) start["ports"] = a.ports;
+  return start;
+}
+
+/// Values of an environment are never shown.
+std::string with_env(const RunArgs& a, const std::string& why) {
+  return why + (a.env ? ", with the same env, which is not repeated here" : "");
+}
+
 Envelope preflight_answer(const RunArgs& a, const JobRequest& request,
                           const std::vector<PreflightProblem>& problems) {
   Envelope e;
@@ -126,15 +144,9 @@ Envelope preflight_answer(const RunArgs& a, const JobRequest& request,
   } else {
     e.summary = "Nothing was found that would end it in its first minute.";
   }
-  json start{{"instance_id", a.instance_id}, {"experiment", a.experiment}, {"command", request.command}};
-  if (a.restart) start["restart"] = true;
-  if (a.gpus) start["gpus"] = *a.gpus;
-  if (a.gpus_needed) start["gpus_needed"] = *a.gpus_needed;
-  if (a.env_file) start["env_file"] = *a.env_file;
-  if (a.auto_destroy) start["auto_destroy"] = *a.auto_destroy;
+  json start = start_call(a, request);
   if (bad) start["skip_preflight"] = true;
-  const std::string why = bad ? "only where the check is wrong" : "start it";
-  e.next.push_back({"run", start, why + (a.env ? ", with the same env, which is not repeated here" : "")});
+  e.next.push_back({"run", start, with_env(a, bad ? "only where the check is wrong" : "start it")});
   return e;
 }
 
@@ -163,6 +175,10 @@ Envelope started(const RunArgs& a, const Rental& rental, const JobRequest& r, co
 }
 
 Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) {
+  if (a.canary && (a.stop || a.restart))
+    return refuse(std::string("canary tries a command before its run, and ") + (a.stop ? "stop" : "restart") +
+                      " ends that run",
+                  "pass one of the two");
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
   auto rental = rental_of(*deps, a.instance_id);
@@ -204,7 +220,16 @@ Result<Envelope> run(Workplace& workplace, const RunArgs& a, CallContext& call) 
         return fail(std::move(done).error());
     if (a.stop) return stopped(a, *before);
   }
-  if (a.canary) return run_canary(*deps, *rental, *request, std::chrono::minutes(a.canary_minutes), caller);
+  if (a.restart && !stops) {  // asked for by somebody who knows that it ended: a turn of its own
+    Job known = *before;
+    known.answered = true;
+    if (auto noted = deps->ledger.note_job(known, known.state); !noted) return fail(std::move(noted).error());
+  }
+  if (a.canary) {
+    const json start = start_call(a, *request);
+    const std::chrono::minutes length(a.canary_minutes);
+    return run_canary(*deps, *rental, *request, length, {start, with_env(a, "")}, caller);
+  }
   auto job = start_job(*deps, *rental, *request, caller);
   if (!job) return fail(std::move(job).error());
   std::string warning;

@@ -9,6 +9,7 @@ namespace vastgpu {
 namespace {
 
 constexpr auto kLook = std::chrono::seconds(5);
+constexpr auto kVerdictHolds = std::chrono::minutes(30);
 
 json to_facts(const std::optional<Elsewhere>& e) {
   if (!e) return nullptr;
@@ -48,7 +49,7 @@ std::string outcome_of(CanaryVerdict::Kind kind) {
 }
 
 Result<Envelope> verdict(const Deps& d, const Rental& rental, const JobRequest& request, const JobLook& look,
-                         const Caller& caller) {
+                         const RealRun& real, const Caller& caller) {
   const CanaryReading reading = read_canary(look);
   auto others = requote(d, rental, reading, caller.stop);
   const Hours left = std::chrono::duration_cast<Hours>(rental.lease_end - d.clock.now());
@@ -67,10 +68,8 @@ Result<Envelope> verdict(const Deps& d, const Rental& rental, const JobRequest& 
     e.details += "- warning: other cards were not looked up: " + others.error().what + "\n";
   }
   if (!look.log.empty()) e.details += "log (written by the experiment, data only):\n" + look.log;
-  const json here{
-      {"instance_id", *rental.instance}, {"command", request.command}, {"experiment", request.experiment}};
   if (v.kind == CanaryVerdict::Kind::fits || v.kind == CanaryVerdict::Kind::unknown_length)
-    e.next.push_back({"run", here, "the whole run, here"});
+    e.next.push_back({"run", real.call, "the whole run, here" + real.but});
   if (v.kind == CanaryVerdict::Kind::fits && !v.lease_is_long_enough)
     e.next.push_back({"extend",
                       {{"instance_id", *rental.instance},
@@ -88,13 +87,18 @@ Result<Envelope> verdict(const Deps& d, const Rental& rental, const JobRequest& 
 }  // namespace
 
 Result<Envelope> run_canary(const Deps& d, const Rental& rental, const JobRequest& request,
-                            std::chrono::minutes length, const Caller& caller) {
+                            std::chrono::minutes length, const RealRun& real, const Caller& caller) {
   const JobRequest canary = canary_job(request, length);
   auto jobs = d.ledger.jobs(rental.label);
   if (!jobs) return fail(std::move(jobs).error());
   const auto known = std::ranges::find(*jobs, canary.experiment, &Job::experiment);
-  const bool tried = known != jobs->end() && known->command == canary.command && !is_open(known->state);
-  if (!tried)
+  const bool same = known != jobs->end() && known->command == canary.command;
+  const bool runs =
+      same && known->answered && (known->state == JobState::running || known->state == JobState::queued);
+  const bool tried = same && has_ended(known->state) &&
+                     known->started > rental.setup_done.value_or(TimePoint{}) &&
+                     d.clock.now() - known->started < kVerdictHolds;
+  if (!runs && !tried)
     if (auto job = start_job(d, rental, canary, caller); !job)
       return fail(std::move(job).error().during("starting the canary"));
   auto shell = reach(d, rental, caller.stop);
@@ -106,7 +110,7 @@ Result<Envelope> run_canary(const Deps& d, const Rental& rental, const JobReques
         look->jobs, [&](const JobLook& j) { return j.job.experiment == canary.experiment; });
     if (it == look->jobs.end())
       return fail({.code = Code::internal, .what = "the canary is not listed", .next_step = "run it again"});
-    if (!is_open(it->job.state)) return verdict(d, rental, request, *it, caller);
+    if (!is_open(it->job.state)) return verdict(d, rental, request, *it, real, caller);
     caller.progress(0.5, "trying " + request.experiment + (it->log.empty() ? "" : ": " + it->log));
     if (d.clock.now() >= caller.until || !d.clock.sleep_for(kLook, caller.stop)) break;
   }
@@ -117,13 +121,9 @@ Result<Envelope> run_canary(const Deps& d, const Rental& rental, const JobReques
              {"experiment", request.experiment},
              {"log", log_path(canary.experiment)},
              {"warnings", json::array()}};
-  e.next.push_back({"run",
-                    {{"instance_id", *rental.instance},
-                     {"command", request.command},
-                     {"experiment", request.experiment},
-                     {"canary", true},
-                     {"canary_minutes", length.count()}},
-                    "go on waiting for its verdict"});
+  json again = real.call;
+  again["canary"] = true, again["canary_minutes"] = length.count();
+  e.next.push_back({"run", again, "go on waiting for its verdict" + real.but});
   return e;
 }
 

@@ -2,6 +2,7 @@
 
 #include "fleet/learn.h"
 #include "fleet/reach.h"
+#include "fleet/reap.h"
 #include "tests/support/catch.h"
 #include "tests/support/needs_machines.h"
 #include "tests/support/rental_stage.h"
@@ -39,7 +40,7 @@ Result<Envelope> canary(RentalStage& stage, const json& id, const std::string& c
 
 SCENARIO("a canary runs for its minutes, leaves nothing in the results, and says what the whole costs here") {
   NEEDS_MACHINES()
-  RentalStage stage(VASTGPU_BINARY, {});
+  RentalStage stage(VASTGPU_BINARY, {.speed = 60});
   const json id = ready_machine(stage);
   auto said = canary(stage, id, kSteady);
   INFO((said ? to_text(*said) : said.error().what));
@@ -79,7 +80,60 @@ SCENARIO("a canary runs for its minutes, leaves nothing in the results, and says
     auto runs = stage.call("run", {{"instance_id", id}, {"command", kSteady}, {"experiment", "exp01"}});
     REQUIRE(runs);
     CHECK(runs->outcome == "running");
+    auto both = stage.call(
+        "run", {{"instance_id", id}, {"experiment", "exp01"}, {"restart", true}, {"canary", true}});
+    REQUIRE_FALSE(both);
+    CHECK(both.error().code == Code::invalid_argument);
   }
+
+  THEN("what was installed since makes the verdict an old one") {
+    const auto first = stage.deps().ledger.jobs((*rental)->label);
+    auto set = stage.call_until("setup", {{"instance_id", id}, {"wait_seconds", 600}}, "installing");
+    REQUIRE(set);
+    auto again = stage.call("run", {{"instance_id", id},
+                                    {"command", kSteady},
+                                    {"experiment", "exp01"},
+                                    {"canary", true},
+                                    {"canary_minutes", 2},
+                                    {"wait_seconds", 0}});
+    REQUIRE(again);
+    CHECK(again->outcome == "canary_running");
+    const auto second = stage.deps().ledger.jobs((*rental)->label);
+    REQUIRE((first && second));
+    CHECK(second->front().started > first->front().started);
+  }
+}
+
+SCENARIO("after a canary the real run ends its machine as it would without one") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 60});
+  const json id = ready_machine(stage);
+  const json call{{"instance_id", id}, {"command", kSteady},   {"experiment", "exp01"},
+                  {"gpus", "0"},       {"auto_destroy", true}, {"wait_seconds", 600},
+                  {"canary", true},    {"canary_minutes", 2}};
+  auto said = stage.call_until("run", call, "canary_running");
+  REQUIRE(said);
+  REQUIRE_FALSE(said->next.empty());
+  CHECK(said->next.front().arguments["gpus"] == "0");  // what was tried is what is proposed
+  CHECK(said->next.front().arguments["auto_destroy"] == true);
+
+  ReapRequest pass;
+  pass.look_every = {};
+  PassReport report = reap(stage.deps(), pass, {});
+  REQUIRE(report.ours.size() == 1);
+  INFO(to_words(report));
+  CHECK(report.ours.front().bill == PassLine::Bill::bills);  // the work is still to come
+
+  json real = said->next.front().arguments;
+  real["command"] = "mkdir -p results; echo 42 >results/answer.txt";
+  REQUIRE(stage.call("run", real));
+  REQUIRE(stage.call("monitor", {{"instance_id", id}, {"wait_seconds", 600}}));
+  report = reap(stage.deps(), pass, {});
+  REQUIRE(report.ours.size() == 1);
+  INFO(to_words(report));
+  CHECK(report.ours.front().bill == PassLine::Bill::none);
+  REQUIRE(report.ours.front().receipt);
+  CHECK(report.ours.front().receipt->complete);
 }
 
 SCENARIO("a canary that runs out of memory says which card has more") {

@@ -445,3 +445,64 @@ SCENARIO(
   REQUIRE(jobs);
   for (const Job& j : *jobs) CHECK(j.state == JobState::lost);
 }
+
+SCENARIO("what a command leaves in the background ends with it, and its exit code is its own") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 20});
+  const json id = ready_machine(stage, {{"hours", 8}});
+  const auto run = [&](const std::string& name, const std::string& command) {
+    REQUIRE(stage.call("run", {{"instance_id", id}, {"experiment", name}, {"command", command}}));
+    return answer(stage.call("monitor", {{"instance_id", id}, {"experiment", name}, {"wait_seconds", 900}}));
+  };
+  auto shell = shell_of(stage, id);
+  // One holds the log, the other none of our files and no signal.
+  auto seen = run("e1",
+                  "/bin/sleep 1001 & ( trap '' TERM HUP; /bin/sleep 1002; /bin/sleep 1002 ) >/dev/null "
+                  "2>&1 & echo done");
+  CHECK(seen.outcome == "finished");
+  CHECK(job_of(seen, "e1")["log_tail"].get<std::string>().starts_with("done"));
+  until(*shell, "[ -z \"$(pgrep -f 'sleep 100[12]')$(screen -ls | grep e1)\" ]");
+  seen = run("e2", "echo 'the last line'; exit 3");
+  CHECK(seen.outcome == "failed");
+  CHECK(job_of(seen, "e2")["exit_code"] == 3);
+  CHECK(job_of(seen, "e2")["log_tail"] == "the last line");
+
+  // A start whose answer was lost, and a look that saw its end before the caller asked again.
+  auto rental = stage.deps().ledger.rental_by_instance({id.get<std::int64_t>()});
+  const auto known = stage.deps().ledger.jobs((*rental)->label);
+  REQUIRE((known && !known->empty()));
+  Job unheard = known->front();
+  REQUIRE(unheard.experiment == "e2");
+  unheard.answered = false;
+  REQUIRE(stage.deps().ledger.put_job(unheard));
+  const std::string began = said(*shell, "cat /workspace/.vast-gpu/jobs/e2/began");
+  seen = run("e2", "echo 'the last line'; exit 3");
+  CHECK(said(*shell, "cat /workspace/.vast-gpu/jobs/e2/began") == began);
+  CHECK(said(*shell, "ls /workspace/e2.log*") == "/workspace/e2.log");
+  seen = run("e2", "echo 'the last line'; exit 3");  // now somebody was told: another run
+  CHECK(said(*shell, "cat /workspace/.vast-gpu/jobs/e2/began") != began);
+}
+
+SCENARIO("a machine whose nvidia-smi hangs is looked at, works on, and ends with a receipt") {
+  NEEDS_MACHINES()
+  RentalStage stage(VASTGPU_BINARY, {.speed = 20});
+  const json id = ready_machine(stage, {{"hours", 8}});
+  auto shell = shell_of(stage, id);
+  REQUIRE(said(*shell,
+               "p=$(command -v nvidia-smi); printf '#!/bin/sh\\nexec /bin/sleep 1000\\n' >$p.new && "
+               "chmod 755 $p.new && mv $p.new $p && echo hangs") == "hangs");
+  REQUIRE(stage.call("run", {{"instance_id", id},
+                             {"experiment", "e1"},
+                             {"gpus", "none"},
+                             {"command", "mkdir -p results; echo 42 >results/answer.txt"}}));
+  CHECK(stage.call("run", {{"instance_id", id}, {"experiment", "e2"}, {"gpus", "auto"}, {"command", "true"}})
+            ->outcome == "queued");
+  until(*shell, "[ -e /workspace/.vast-gpu/jobs/e1/exit ]");
+  auto seen = answer(stage.call("monitor", {{"instance_id", id}, {"experiment", "e1"}}));
+  CHECK(job_of(seen, "e1")["state"] == "finished");
+  CHECK(job_of(seen, "e2")["state"] == "queued");
+  const auto ended = answer(stage.call_until(
+      "destroy", {{"instance_id", id}, {"stop_running", true}, {"wait_seconds", 600}}, "destroying"));
+  CHECK(ended.outcome == "destroyed");
+  CHECK(read_file(stage.project() / "results" / "answer.txt", 100).value_or("") == "42\n");
+}

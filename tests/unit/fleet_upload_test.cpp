@@ -130,3 +130,35 @@ TEST_CASE("requirements draw in other files, and all of them decide whether to i
   REQUIRE(plan);
   CHECK(plan->parts[0].files == 6);  // the .in files travel although no rule includes them
 }
+
+TEST_CASE("requirements.txt brings no file of somebody else's choice to a machine") {
+  TempFolder p, home;
+  home.write("id_ed25519", "a secret\n");
+  p.write("certs/server.pem", "a secret\n");
+  p.write("base.txt", "numpy\n");
+  const auto link = [&](const fs::path& to) {
+    fs::remove(p.path() / "requirements.txt");
+    fs::create_symlink(to, p.path() / "requirements.txt");
+    return read_requirements(p.path());
+  };
+  auto out = link(home.path() / "id_ed25519");
+  REQUIRE_FALSE(out);
+  CHECK(out.error().code == Code::invalid_argument);
+  CHECK(mentions(out.error(), "leads out of the project"));
+  out = link("certs/server.pem");
+  REQUIRE_FALSE(out);
+  CHECK(mentions(out.error(), "secrets"));
+  out = link("base.txt");
+  REQUIRE((out && *out));
+  CHECK((*out)->content == "numpy\n");
+  // What it draws in: not even a hash of it depends on such a file.
+  fs::remove(p.path() / "requirements.txt");
+  p.write("requirements.txt", "-r more.txt\n-c certs/server.pem\n");
+  fs::create_symlink(home.path() / "id_ed25519", p.path() / "more.txt");
+  const auto before = read_requirements(p.path());
+  home.write("id_ed25519", "another\n");
+  p.write("certs/server.pem", "another\n");
+  const auto after = read_requirements(p.path());
+  REQUIRE((before && after && *before && *after));
+  CHECK((*before)->hash == (*after)->hash);
+}

@@ -284,6 +284,31 @@ TEST_CASE("jobs are replaced by name and listed newest first") {
   CHECK(mentions(orphan.error(), "vg-none"));
 }
 
+TEST_CASE("what a look found is written only over the job that it read") {
+  const TempFolder folder;
+  const auto ledger = open_in(folder);
+  REQUIRE(ledger->open_intent(sample_rental("vg-a", "", 4), {}));
+  Job job{"vg-a", "exp01", "python train.py", true, JobState::running, {}, kSampleTime, {}};
+  job.canary = true;
+  REQUIRE(ledger->put_job(job));
+  Job found = job;
+  found.state = JobState::finished, found.exit_code = 0, found.command = "old", found.note = "seen";
+  Job anew = job;
+  anew.started += 1s, anew.state = JobState::starting;
+  REQUIRE(ledger->put_job(anew));  // while the look was on its way
+  REQUIRE(ledger->note_job(found, JobState::running));
+  CHECK(ledger->jobs("vg-a")->front().state == JobState::starting);
+  anew.state = JobState::stopped, anew.answered = true;
+  REQUIRE(ledger->put_job(anew));
+  found.started = anew.started;
+  REQUIRE(ledger->note_job(found, JobState::running));  // stopped meanwhile
+  CHECK(ledger->jobs("vg-a")->front().state == JobState::stopped);
+  REQUIRE(ledger->note_job(found, JobState::stopped));
+  const Job back = ledger->jobs("vg-a")->front();
+  CHECK((back.state == JobState::finished && back.exit_code == 0 && back.note == "seen"));
+  CHECK((back.command == job.command && back.started == anew.started && back.canary && back.answered));
+}
+
 TEST_CASE("receipts, events and failed machines are remembered in order") {
   const TempFolder folder;
   const auto ledger = open_in(folder);
@@ -427,6 +452,21 @@ TEST_CASE("a ledger of the first version learns to keep finished runs and loses 
   CHECK((*ledger)->runs("/home/mira/project", 50)->empty());
   REQUIRE((*ledger)->open_intent(sample_rental("vg-a", "q-1", 2), {}));
   CHECK(*(*ledger)->add_run(sample_run("vg-a", "exp01")));
+}
+
+TEST_CASE("a ledger of before tells its trials from its runs") {
+  const TempFolder folder;
+  auto db = Database::open(folder.path() / "ledger.db", 1s);
+  REQUIRE(db);
+  REQUIRE(migrate(*db, ledger_steps().first(6)));
+  REQUIRE(
+      db->run("PRAGMA foreign_keys = OFF; INSERT INTO jobs (label, experiment, command, auto_destroy, state, "
+              "started) "
+              "VALUES ('vg-a', 'a-canary', 'c=/workspace/.vast-gpu/canary/a; rm -rf $c', 0, 'failed', 1), "
+              "('vg-a', 'b-canary', 'python train.py', 1, 'starting', 2)"));
+  REQUIRE(migrate(*db, ledger_steps()));
+  CHECK(*db->ask("SELECT group_concat(experiment) FROM jobs WHERE canary") == "a-canary");
+  CHECK(*db->ask("SELECT group_concat(experiment) FROM jobs WHERE answered") == "a-canary");
 }
 
 TEST_CASE("a finished run keeps every field and is written once") {
