@@ -452,7 +452,7 @@ SCENARIO("what a command leaves in the background ends with it, and its exit cod
   const json id = ready_machine(stage, {{"hours", 8}});
   const auto run = [&](const std::string& name, const std::string& command) {
     REQUIRE(stage.call("run", {{"instance_id", id}, {"experiment", name}, {"command", command}}));
-    return answer(stage.call("monitor", {{"instance_id", id}, {"experiment", name}, {"wait_seconds", 900}}));
+    return answer(stage.call("monitor", {{"instance_id", id}, {"experiment", name}, {"wait_seconds", 600}}));
   };
   auto shell = shell_of(stage, id);
   // One holds the log, the other none of our files and no signal.
