@@ -1,9 +1,11 @@
 // Local ports through a real sshd: many at once, large both ways, half-closed, stalled, cut and back.
 #include <arpa/inet.h>
 #include <httplib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 #include "core/files.h"
@@ -242,6 +244,36 @@ TEST_CASE("a link that breaks comes back, under the same local port") {
   server.authorize(*b.connector.public_key());
   CHECK(soon([&] { return tunnel->state() == Tunnel::State::connected; }));
   CHECK(client_of(open).Get("/hello"));
+}
+
+TEST_CASE("a tunnel that gets no descriptor for a connection waits for one, and does not spin") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  Site site;
+  const auto tunnel = Tunnel::over(b.connect(), {});
+  const OpenPort open = *tunnel->add({site.port, 0});
+  REQUIRE(soon([&] { return tunnel->state() == Tunnel::State::connected; }));
+  const Fd waiting(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  std::vector<Fd> taken;
+  while (taken.empty() || taken.back().get() < 63) taken.emplace_back(::dup(waiting.get()));
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const rlimit none{64, usual.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(open.local);
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool reached = ::connect(waiting.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(1s);
+  const auto worked = std::clock() - before;
+  const auto accepted = tunnel->connections();
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+  CHECK(reached);
+  CHECK(accepted == 0);
+  CHECK(worked < CLOCKS_PER_SEC / 4);
+  CHECK(soon([&] { return tunnel->connections() == 1; }));
 }
 
 TEST_CASE("a tunnel that is no longer wanted ends, and its port is free again") {
