@@ -60,18 +60,21 @@ std::optional<std::string> named_in_log(const Deps& d, const HostKeyLog& log, st
 /// A key that SSH shows and the log does not name. The log is read once more: an image may have made new keys
 /// after the first ones were printed. nullopt: it names another one now, so try again.
 std::optional<BootOutcome> other_key(const Deps& d, const Rental& rental, const std::string& named,
-                                     const Error& e, std::stop_token stop) {
+                                     const Error& e, HostKeyLog& reader, std::stop_token stop) {
   const auto log = d.market.logs(*rental.instance, 20'000, std::move(stop));
   const auto now = log ? logged_host_key(*log, rental.log_mark) : std::nullopt;
-  if (now && *now != named) return std::nullopt;
+  if (now && *now != named) {
+    reader.names(*now);
+    return std::nullopt;
+  }
   return BootOutcome{
       State::failed, e.what + "; the pinned one is what the container printed into its log", true, true, {}};
 }
 
 /// Logs in, looks at the GPU, arms the lease. nullopt: not reachable yet, go on waiting.
 Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, const Instance& row,
-                                                 const std::vector<Endpoint>& candidates,
-                                                 const HostKeyLog& log, const Caller& caller) {
+                                                 const std::vector<Endpoint>& candidates, HostKeyLog& log,
+                                                 const Caller& caller) {
   const auto named = named_in_log(d, log, caller.stop);
   if (!named) {
     auto due = log_is_due(d, rental);
@@ -79,6 +82,14 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, 
     rental.note = "its log does not name its SSH host key yet";
     if (*due) return std::nullopt;
   }
+  // What was trusted before the log came has got our secrets.
+  if (named && rental.host_key && *rental.host_key != *named)
+    return BootOutcome{State::failed,
+                       "SSH showed the host key " + *rental.host_key +
+                           " before, but the container printed another one into its log: " + *named,
+                       true,
+                       true,
+                       {}};
   SshTarget target;
   target.candidates = candidates;
   target.pinned_host_key = named ? named : rental.host_key;
@@ -88,7 +99,7 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, 
     const Error& e = connection.error();
     if (e.code == Code::cancelled) return fail(std::move(connection).error());
     if (e.code == Code::corrupt && named) {
-      auto other = other_key(d, rental, *named, e, caller.stop);
+      auto other = other_key(d, rental, *named, e, log, caller.stop);
       rental.note = e.what;
       return other;
     }
@@ -101,6 +112,11 @@ Result<std::optional<BootOutcome>> check_machine(const Deps& d, Rental& rental, 
     }
     return std::nullopt;
   }
+  if (!named)
+    if (auto pinned = pin_first_use(d, rental, *connection->shell, caller.stop); !pinned) {
+      if (pinned.error().code != Code::corrupt) return fail(std::move(pinned).error());
+      return BootOutcome{State::failed, pinned.error().what, true, true, {}};
+    }
   auto seen = connection->shell->exec(
       "nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits", {}, caller.stop);
   if (!seen) return std::nullopt;

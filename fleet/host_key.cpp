@@ -72,6 +72,11 @@ std::optional<std::string> HostKeyLog::named() const {
   return named_;
 }
 
+void HostKeyLog::names(std::string fingerprint) {
+  const std::scoped_lock hold(mutex_);
+  named_ = std::move(fingerprint);
+}
+
 void HostKeyLog::read(const std::stop_token& stop) {
   do {
     const auto log = d_.market.logs(instance_, kLines, stop);
@@ -116,6 +121,24 @@ Result<void> verify_host_key(const Deps& d, Rental& rental, std::stop_token stop
   });
 }
 
+Result<void> pin_first_use(const Deps& d, Rental& rental, Shell& shell, std::stop_token stop) {
+  if (rental.host_key) return {};
+  const std::string shown = shell.host_key_fingerprint();
+  const auto line = shell.host_public_key(std::move(stop));
+  auto pinned = amend(d, rental, [&](Rental& now) {
+    if (now.host_key) return;
+    now.host_key = shown;
+    now.host_key_proof = HostKeyProof::first_use;
+    now.host_key_line = line.value_or("");
+  });
+  if (!pinned || rental.host_key == shown) return pinned;
+  return fail({.code = Code::corrupt,
+               .what = "the host key is " + shown + ", but another call was shown " +
+                       rental.host_key.value_or("(none)") + " by the same address",
+               .next_step = "somebody may be in between: send nothing there, destroy the instance with "
+                            "discard_results true and rent another"});
+}
+
 Result<void> check_host_key(const Rental& rental) {
   if (rental.host_key_proof != HostKeyProof::contradicted) return {};
   return fail({.code = Code::corrupt,
@@ -130,7 +153,11 @@ json host_key_facts(const Rental& rental) {
 }
 
 std::string host_key_words(const Rental& rental) {
-  if (!rental.host_key || rental.host_key_proof == HostKeyProof::container_log) return {};
+  if (!rental.host_key)
+    return rental.ssh && rental.status == Status::ready
+               ? "its SSH host key is not known yet: the first one that it shows will be trusted"
+               : "";
+  if (rental.host_key_proof == HostKeyProof::container_log) return {};
   if (rental.host_key_proof == HostKeyProof::contradicted)
     return "ALARM: " + contradiction(rental) + ": destroy it and rent another";
   return "SSH host key " + *rental.host_key +

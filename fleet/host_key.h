@@ -22,6 +22,8 @@ class HostKeyLog {
   HostKeyLog(const Deps& d, const Rental& rental);
 
   std::optional<std::string> named() const;
+  /// A later look at the log found that it names this one now.
+  void names(std::string fingerprint);
 
  private:
   void read(const std::stop_token& stop);
@@ -42,6 +44,11 @@ Result<bool> log_is_due(const Deps& d, const Rental& rental);
 /// what it says: `container_log`, or `contradicted`, with an event. A log that says nothing changes nothing.
 /// @error as Ledger
 Result<void> verify_host_key(const Deps& d, Rental& rental, std::stop_token stop);
+
+/// Pins the key that a machine without a pin shows: it is in the ledger before anything is sent there, so
+/// that every later connection is held to it. Where there is a pin, nothing changes.
+/// @error corrupt  another call pinned another key meanwhile; else as Ledger
+Result<void> pin_first_use(const Deps& d, Rental& rental, Shell& shell, std::stop_token stop);
 
 /// Refuses a machine whose log names another key than SSH showed.
 /// @error corrupt  with both fingerprints

@@ -81,6 +81,9 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
       target.pinned_host_key = rental.host_key;
       auto connection = d.ssh.connect(target, caller.stop);
       if (!connection && connection.error().code == Code::corrupt) return fail(std::move(connection).error());
+      if (connection)
+        if (auto pinned = pin_first_use(d, rental, *connection->shell, caller.stop); !pinned)
+          return fail(std::move(pinned).error());
       if (connection && tell_lease(d, rental, *connection->shell, caller.stop)) {
         auto ready = d.ledger.change_rental(
             rental.label, [&](Rental& now) {  // both steps at once: never seen as booting

@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "fleet/guard.h"
 #include "fleet/host_key.h"
+#include "fleet/record.h"
 
 namespace vastgpu {
 
@@ -25,9 +26,14 @@ Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::s
   if (auto trusted = check_host_key(rental); !trusted) return fail(std::move(trusted).error());
   SshTarget target;
   target.candidates = {*rental.ssh};
-  target.pinned_host_key = rental.host_key;
-  auto connection = d.ssh.connect(target, std::move(stop));
+  Rental known = rental;  // an adopted one has no pin at first; an earlier call may have set it
+  if (!known.host_key)
+    if (auto read = refresh(d, known); !read) return fail(std::move(read).error());
+  target.pinned_host_key = known.host_key;
+  auto connection = d.ssh.connect(target, stop);
   if (!connection) return fail(std::move(connection).error().during("connecting to " + to_url(*rental.ssh)));
+  if (auto pinned = pin_first_use(d, known, *connection->shell, std::move(stop)); !pinned)
+    return fail(std::move(pinned).error());
   return std::move(connection->shell);
 }
 

@@ -5,7 +5,8 @@
 
 namespace vastgpu {
 
-/// A shell on a rental whose address was verified before; the pinned host key is checked.
+/// A shell on a rental whose address was verified before; the pinned host key is checked. Where there is
+/// none, as after an adoption, the key that is shown is pinned first.
 /// @error wrong_state  it has no verified address (yet), or it is over: others may have that address now
 /// @error unavailable, unauthenticated, corrupt  as Connector::connect
 Result<std::unique_ptr<Shell>> reach(const Deps& d, const Rental& rental, std::stop_token stop);

@@ -24,7 +24,8 @@ std::string option_path(const std::filesystem::path& path) {
 /// since addresses change and are given to others.
 std::vector<std::string> options(const Deps& d, const Rental& rental) {
   std::vector<std::string> words;
-  if (!d.settings.ssh_key.empty()) words = {"-i", d.settings.ssh_key.string()};
+  // That key alone: servers hang up at six, and an agent may hold more.
+  if (!d.settings.ssh_key.empty()) words = {"-i", d.settings.ssh_key.string(), "-o", "IdentitiesOnly=yes"};
   for (const std::string& option :
        {"UserKnownHostsFile=" + option_path(known_hosts_file(d, rental)), "HostKeyAlias=" + rental.label,
         std::string("StrictHostKeyChecking=yes")}) {

@@ -43,7 +43,8 @@ Result<PortWish> parse_port(const std::string& words) {
 }
 
 Result<std::vector<OpenPort>> Tunnels::open(const Deps& d, const Rental& rental,
-                                            const std::vector<PortWish>& wishes, std::stop_token stop) {
+                                            const std::vector<PortWish>& wishes, const OpenLedger& now,
+                                            std::stop_token stop) {
   const auto add_all = [&](Tunnel& tunnel) -> Result<std::vector<OpenPort>> {
     std::vector<OpenPort> ports;
     for (const PortWish& wish : wishes) {
@@ -60,11 +61,15 @@ Result<std::vector<OpenPort>> Tunnels::open(const Deps& d, const Rental& rental,
   }
   auto shell = reach(d, rental, std::move(stop));  // not under the lock: it asks the network
   if (!shell) return fail(std::move(shell).error());
-  // A ledger that cannot be read says nothing about the rental.
-  const auto wanted = [&ledger = d.ledger, label = rental.label] {
-    const auto now = ledger.rental_by_label(label);
-    return !now || (*now && ((*now)->status == Status::ready || (*now)->status == Status::destroying) &&
-                    (*now)->host_key_proof != HostKeyProof::contradicted);
+  // A ledger that cannot be read, or that was made anew and does not know the rental yet, says nothing about
+  // it.
+  const auto wanted = [now, label = rental.label] {
+    Ledger* ledger = now();
+    if (ledger == nullptr) return true;
+    const auto found = ledger->rental_by_label(label);
+    if (!found || !*found) return true;
+    return ((*found)->status == Status::ready || (*found)->status == Status::destroying) &&
+           (*found)->host_key_proof != HostKeyProof::contradicted;
   };
   auto tunnel = Tunnel::over(*std::move(shell), wanted);
   auto ports = add_all(*tunnel);

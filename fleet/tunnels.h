@@ -2,9 +2,11 @@
 // The tunnels of this process: at most one per rental, each with as many ports as were asked for. They end
 // with the rental, or with this object. Thread-safe.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,15 @@ Result<PortWish> parse_port(const std::string& words);
 
 class Tunnels {
  public:
+  /// The ledger of now, since the file may be moved aside while a tunnel is open; nullptr: not to be had,
+  /// which says nothing about a rental. Called from the tunnel's thread.
+  using OpenLedger = std::function<Ledger*()>;
+
   /// Opens the ports of a rental that is ready, or gives those that are open already.
+  /// @param now  what it uses must outlive this object
   /// @error as reach; unavailable  no local port is to be had
   Result<std::vector<OpenPort>> open(const Deps& d, const Rental& rental, const std::vector<PortWish>& wishes,
-                                     std::stop_token stop);
+                                     const OpenLedger& now, std::stop_token stop);
 
   /// How that rental's tunnel is; nullopt: there is none.
   struct View {

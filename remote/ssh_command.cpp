@@ -1,15 +1,18 @@
 #include "remote/ssh_command.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/text.h"
 
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kLittle = 128 * 1024;      // most commands never bring more
+constexpr std::chrono::milliseconds kMoment{20};
 constexpr std::size_t kReadAhead = 256 * 1024;   // of stdout, before read() asks for it
 constexpr std::size_t kLongestCommand = 30'000;  // libssh2 sends it in one packet of at most 35,000 bytes
 
@@ -37,9 +40,9 @@ Result<std::unique_ptr<SshCommand>> SshCommand::start(SshSession& session, const
   if (!channel) return fail(std::move(channel).error());
   std::unique_ptr<SshCommand> made(new SshCommand(session, std::move(line), output, keep, window));
   made->channel_ = *channel;
+  session.grant(window);
+  if (auto widened = made->widen(patience); !widened) return fail(std::move(widened).error());
   auto sent = made->startup(patience);
-  if (sent && output == Output::read)
-    if (auto widened = made->widen(patience); !widened) sent = fail(std::move(widened).error());
   if (!sent) {
     Error trouble = std::move(sent).error();
     trouble.effect = Effect::unknown;
@@ -65,10 +68,12 @@ Result<bool> SshCommand::startup(Patience& patience) {
   return true;
 }
 
-/// libssh2 keeps the window near the size that it was opened with; more is ours to grant.
+/// The window is ours to grant: what has arrived and was not read yet counts as well, so that a reader who is
+/// slower than the link does not fill the memory.
 Result<void> SshCommand::widen(Patience& patience) {
-  const std::size_t open = ::libssh2_channel_window_read(channel_);
-  if (open > (output_ == Output::kept ? kLittle : window_ / 4 * 3)) return {};
+  unsigned long arrived = 0;
+  const std::size_t open = ::libssh2_channel_window_read_ex(channel_, &arrived, nullptr) + arrived;
+  if (open > window_ / 4 * 3) return {};
   auto widened = session_.repeat(
       [&] {
         return ::libssh2_channel_receive_window_adjust2(channel_, static_cast<unsigned long>(window_ - open),
@@ -81,7 +86,10 @@ Result<void> SshCommand::widen(Patience& patience) {
 }
 
 SshCommand::~SshCommand() {
-  if (channel_ != nullptr) session_.release(channel_);
+  if (channel_ == nullptr) return;
+  // The machine's answer to the request may still come, and the next command would take it for its own.
+  if (!started_ && !closed_) session_.broke("giving a command up before it began");
+  session_.release(channel_, window_);
 }
 
 Result<bool> SshCommand::push_input(Patience& patience) {
@@ -166,13 +174,24 @@ Result<void> SshCommand::turn(Patience& patience) {
   }
   auto got = pull(SSH_EXTENDED_DATA_STDERR, err, keep_ - std::min(keep_, err.size()), patience);
   if (!got) return unsure(std::move(got).error());
-  if (*moved || *got || held_back) return {};
+  if (*moved || *got || held_back) {
+    stuck_ = false;
+    return {};
+  }
 
   if (auto looked = look_for_end(patience); !looked) return unsure(std::move(looked).error());
   // One of the calls above may have taken packets off the socket that another one would have wanted.
   unsigned long arrived = 0;
   ::libssh2_channel_window_read_ex(channel_, &arrived, nullptr);
-  if (closed_ || arrived > 0) return {};
+  if (closed_) return {};
+  if (arrived > 0) {
+    // Twice in a row it is something that no call takes: data of a kind that nobody sends.
+    if (std::exchange(stuck_, true))
+      if (auto paused = patience.wait(session_.socket(), POLLIN, kMoment); !paused)
+        return unsure(std::move(paused).error());
+    return {};
+  }
+  stuck_ = false;
   if (auto news = session_.wait_for_news(patience); !news) return unsure(std::move(news).error());
   return {};
 }

@@ -72,6 +72,7 @@ class SshCommand {
   bool end_input_ = false;    // end of file is wanted
   bool input_ended_ = false;  // and sent
   bool closed_ = false;       // by the machine: everything has arrived
+  bool stuck_ = false;        // the last round moved nothing although something is there
   std::size_t taken_ = 0;     // of `out`, by read()
 };
 

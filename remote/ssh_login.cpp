@@ -86,8 +86,8 @@ bool usable(const Keys& keys, const KeyFile& key, std::string& why_not) {
   return true;
 }
 
-/// The key to attach among those that exist; nullopt when ours has to be made.
-Result<std::optional<PublicKey>> attached(const KeyPlaces& places, const Keys& keys) {
+/// The key to attach among those that exist; nullptr when ours has to be made.
+Result<const KeyFile*> attached(const KeyPlaces& places, const Keys& keys) {
   std::string why_not;
   for (const KeyFile& key : keys.files) {
     const bool is_explicit = places.explicit_key && &key == &keys.files.front();
@@ -97,7 +97,7 @@ Result<std::optional<PublicKey>> attached(const KeyPlaces& places, const Keys& k
     // handed out.
     std::error_code bad;
     const bool shown = is_explicit || std::filesystem::exists(key.path.string() + ".pub", bad);
-    if (usable(keys, key, why_not) && key.pub && shown) return key.pub;
+    if (usable(keys, key, why_not) && key.pub && shown) return &key;
     if (!is_explicit) continue;
     if (why_not.empty()) why_not = "its public half " + key.path.string() + ".pub is missing";
     return fail({.code = Code::unauthenticated,
@@ -105,8 +105,8 @@ Result<std::optional<PublicKey>> attached(const KeyPlaces& places, const Keys& k
                  .next_step = "fix that, or name another key"});
   }
   for (const KeyFile& key : keys.files)
-    if (key.path.parent_path() == places.own_folder && key.pub) return key.pub;
-  return std::optional<PublicKey>();
+    if (key.path.parent_path() == places.own_folder && key.pub) return &key;
+  return nullptr;
 }
 
 struct Attempt {
@@ -134,9 +134,9 @@ std::vector<Attempt> in_order(const KeyPlaces& places, const Keys& keys, std::st
       usable(keys, key, note);
   };
   if (places.explicit_key && !keys.files.empty()) add_file(keys.files.front());
-  if (const auto first = attached(places, keys); first && *first)
+  if (const auto first = attached(places, keys); first && *first != nullptr)
     for (const KeyFile& key : keys.files)
-      if (key.pub && key.pub->blob == (*first)->blob) add_file(key);
+      if (key.pub && key.pub->blob == (*first)->pub->blob) add_file(key);
   for (const KeyFile& key : keys.files)
     if (key.path.parent_path() == places.own_folder) add_file(key);
   for (const AgentKey& key : keys.in_agent)
@@ -211,13 +211,19 @@ Result<PublicKey> key_to_attach(const KeyPlaces& places, Patience& patience) {
   if (!keys) return fail(std::move(keys).error());
   auto there = attached(places, *keys);
   if (!there) return fail(std::move(there).error());
-  if (*there) return **std::move(there);
+  if (*there != nullptr) return *(*there)->pub;
   auto made = own_key(places.own_folder);
   if (!made)
     return fail({.code = Code::unauthenticated,
                  .what = "there is no SSH key and none can be made: " + made.error().what,
                  .next_step = made.error().next_step});
   return *std::move(made->pub);
+}
+
+std::filesystem::path file_to_attach(const KeyPlaces& places, Patience& patience) {
+  const auto keys = gather(places, patience);
+  const auto there = keys ? attached(places, *keys) : fail(keys.error());
+  return there && *there != nullptr ? (*there)->path : std::filesystem::path();
 }
 
 Result<void> log_in(SshSession& session, const std::string& user, const KeyPlaces& places,

@@ -24,6 +24,9 @@ struct KeyPlaces {
 /// @error unauthenticated  the explicit key cannot be used
 Result<PublicKey> key_to_attach(const KeyPlaces& places, Patience& patience);
 
+/// The file of that key, for ssh's -i; empty: it was not made yet, or cannot be used.
+std::filesystem::path file_to_attach(const KeyPlaces& places, Patience& patience);
+
 /// Tries the keys in turn: explicit, the one that is attached, ours, the agent's, the user's default files;
 /// at most five, since servers hang up at six.
 /// @error unauthenticated  none was let in

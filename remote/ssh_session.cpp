@@ -18,8 +18,9 @@ namespace {
 constexpr std::chrono::seconds kKeepAlive{
     15};  // below the half minute after which some routers forget a quiet link
 
-// A channel's receive window when it opens; a command that brings more widens it.
-constexpr unsigned kFirstWindow = 256 * 1024;
+// A channel's receive window when it opens. The library tops it up to this again at each read, whatever
+// still waits to be read: only with none is what we hold bounded by what we grant ourselves.
+constexpr unsigned kFirstWindow = 0;
 
 /// Once per process, on first use: loading the crypto library is slow enough to be felt at program start.
 bool library_ready() {
@@ -48,7 +49,7 @@ void prefer(LIBSSH2_SESSION* s, std::initializer_list<int> directions,
 
 Result<std::unique_ptr<SshSession>> SshSession::open(Fd socket, Patience& patience) {
   std::unique_ptr<SshSession> made(new SshSession(std::move(socket)));
-  if (library_ready()) made->session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, nullptr);
+  if (library_ready()) made->session_ = made->bounds_.start();
   if (made->session_ == nullptr)
     return fail(
         {.code = Code::internal, .what = "the SSH library does not start", .next_step = "free some memory"});
@@ -74,12 +75,12 @@ Result<std::unique_ptr<SshSession>> SshSession::open(Fd socket, Patience& patien
   const char* digest = ::libssh2_hostkey_hash(s, LIBSSH2_HOSTKEY_HASH_SHA256);
   if (digest == nullptr) return fail(made->broke("reading the host key"));
   made->fingerprint_ = "SHA256:" + to_base64({digest, 32}, false);
-  ::libssh2_keepalive_config(s, 1, 1);  // with an answer wanted; when to send is decided in wait_for_news
   return made;
 }
 
 SshSession::~SshSession() {
   if (session_ == nullptr) return;
+  bounds_.next_call();
   ::libssh2_session_disconnect(session_, "bye");
   // Nothing can be sent after this, so that freeing the session never waits for a dead host.
   ::shutdown(socket_.get(), SHUT_RDWR);
@@ -91,7 +92,12 @@ SshSession::~SshSession() {
 Result<std::optional<long>> SshSession::repeat(const std::function<long()>& call, Wait how,
                                                Patience& patience) {
   for (;;) {
+    bounds_.next_call();
     const long rc = call();
+    if (bounds_.exceeded() != nullptr) {
+      broken_ = true;
+      return std::optional<long>(LIBSSH2_ERROR_ALLOC);
+    }
     if (rc != LIBSSH2_ERROR_EAGAIN) {
       if (rc > 0) patience.moved();  // bytes; a keep-alive that went out is no sign of life
       return std::optional<long>(rc);
@@ -122,24 +128,35 @@ Result<void> SshSession::wait_for_news(Patience& patience) {
     auto ready = patience.wait(socket_.get(), POLLIN, std::chrono::milliseconds(kKeepAlive));
     if (!ready) return fail(std::move(ready).error());
     if (*ready != 0) return {};
-    int seconds_to_next = 0;
-    auto sent = repeat([&] { return ::libssh2_keepalive_send(session_, &seconds_to_next); },
-                       Wait::only_to_send, patience);
-    if (!sent) return fail(std::move(sent).error());
-    if (sent->value_or(0) < 0) return fail(broke("keeping the connection alive"));
+    if (auto said = say_alive(true, patience); !said) return said;
   }
 }
 
-void SshSession::release(LIBSSH2_CHANNEL* channel) {
+Result<void> SshSession::say_alive(bool answer, Patience& patience) {
+  pollfd room{socket_.get(), POLLOUT, 0};
+  if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return {};
+  ::libssh2_keepalive_config(session_, answer ? 1 : 0, 1);
+  int seconds_to_next = 0;
+  auto sent = repeat([&] { return ::libssh2_keepalive_send(session_, &seconds_to_next); }, Wait::only_to_send,
+                     patience);
+  if (!sent) return fail(std::move(sent).error());
+  if (sent->value_or(0) < 0) return fail(broke("keeping the connection alive"));
+  return {};
+}
+
+void SshSession::release(LIBSSH2_CHANNEL* channel, std::size_t granted) {
   if (broken_) return;
   Patience brief(std::chrono::seconds(3), {});
   auto freed = repeat([&] { return ::libssh2_channel_free(channel); }, Wait::only_to_send, brief);
-  if (freed && !*freed) lingering_.push_back(channel);
+  if (freed && !*freed)
+    lingering_.push_back({channel, granted});
+  else
+    bounds_.take_back(granted);
   broken_ = broken_ || !freed || freed->value_or(0) < 0;
 }
 
 std::size_t SshSession::release_lingering() {
-  for (LIBSSH2_CHANNEL* channel : std::exchange(lingering_, {})) release(channel);
+  for (const Lingering& one : std::exchange(lingering_, {})) release(one.channel, one.granted);
   return lingering_.size();
 }
 
@@ -203,15 +220,14 @@ bool SshSession::keep_alive() {
   const Traffic before = traffic();
   if (asked_for_life_ && before.bytes_in == heard_) return false;
   Patience brief(std::chrono::seconds(3), {});
-  int seconds_to_next = 0;
-  auto sent =
-      repeat([&] { return ::libssh2_keepalive_send(session_, &seconds_to_next); }, Wait::only_to_send, brief);
+  const bool said = say_alive(true, brief).has_value();
   asked_for_life_ = traffic().packets_out > before.packets_out;  // the library asks every two seconds at most
   heard_ = before.bytes_in;
-  return sent && sent->value_or(0) >= 0;
+  return said;
 }
 
 std::string SshSession::last_words() const {
+  if (bounds_.exceeded() != nullptr) return bounds_.exceeded();
   char* words = nullptr;
   ::libssh2_session_last_error(session_, &words, nullptr, 0);
   return words == nullptr || *words == '\0' ? "no reason given" : clean_line(words);

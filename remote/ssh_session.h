@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/fd.h"
 #include "remote/patience.h"
+#include "remote/ssh_bounds.h"
 
 namespace vastgpu {
 
@@ -35,12 +36,19 @@ class SshSession {
   };
   /// Repeats a libssh2 call while it answers EAGAIN, waiting for the socket in between. A packet that is half
   /// sent is always finished, since libssh2 cannot start another one before. Gives the call's last answer: 0
-  /// or more, or a LIBSSH2_ERROR other than EAGAIN.
+  /// or more, or a LIBSSH2_ERROR other than EAGAIN. The patience is looked at now and then even while the
+  /// other side never stops sending.
   /// @error unavailable, cancelled  the patience ended
   Result<std::optional<long>> repeat(const std::function<long()>& call, Wait how, Patience& patience);
 
   /// Waits until the machine sends something; keeps the connection alive meanwhile.
   Result<void> wait_for_news(Patience& patience);
+
+  /// Sends a sign of life, unless what was sent before still waits to leave: the library would drop the rest
+  /// of one that fits only in part.
+  /// @param answer  wanted from the other side. The library keeps the answers for as long as the session is
+  /// @error unavailable, cancelled  the link broke
+  Result<void> say_alive(bool answer, Patience& patience);
 
   LIBSSH2_SESSION* raw() const { return session_; }
   int socket() const { return socket_.get(); }  ///< to poll() together with others
@@ -51,7 +59,8 @@ class SshSession {
   /// Whether a call failed in a way that leaves the connection unusable.
   bool broken() const { return broken_; }
 
-  /// A channel for one command: the one that was opened ahead, else a new one (a round trip).
+  /// A channel for one command: the one that was opened ahead, else a new one (a round trip). Nothing may
+  /// come to us through it before its window is widened.
   /// @error unavailable, cancelled  effect none: nothing was asked of the machine
   Result<LIBSSH2_CHANNEL*> take_channel(Patience& patience);
   /// Asks for the next command's channel and does not wait for the answer. A server that refuses a second
@@ -63,8 +72,10 @@ class SshSession {
   /// Asks for a sign of life without waiting; false when the last one asked for never came.
   bool keep_alive();
 
+  /// A channel of this session may have so many bytes under way to us, until it is released.
+  void grant(std::size_t window) { bounds_.grant(window); }
   /// Closes a channel without waiting for the other side, which agrees only when its command ends.
-  void release(LIBSSH2_CHANNEL* channel);
+  void release(LIBSSH2_CHANNEL* channel, std::size_t granted = 0);
   /// Frees the released channels whose commands have ended since; how many have not.
   std::size_t release_lingering();
 
@@ -78,6 +89,7 @@ class SshSession {
   Traffic traffic() const;
 
   Fd socket_;
+  SshBounds bounds_;
   LIBSSH2_SESSION* session_ = nullptr;
   std::string fingerprint_;
   bool broken_ = false;
@@ -86,7 +98,11 @@ class SshSession {
   LIBSSH2_CHANNEL* ahead_channel_ = nullptr;
   std::uint64_t heard_ = 0;  // bytes, when a sign of life was last asked for
   bool asked_for_life_ = false;
-  std::vector<LIBSSH2_CHANNEL*> lingering_;  // freed with the session at the latest
+  struct Lingering {
+    LIBSSH2_CHANNEL* channel;
+    std::size_t granted;
+  };
+  std::vector<Lingering> lingering_;  // freed with the session at the latest
 };
 
 }  // namespace vastgpu

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -25,6 +26,7 @@ constexpr auto kLogin = 20s;
 constexpr auto kSilence = 60s;    // a packet that is half sent and does not get on
 constexpr auto kKeepAlive = 15s;  // as for commands
 constexpr auto kAskWanted = 2s;
+constexpr auto kMoment = 20ms;
 constexpr std::chrono::milliseconds kFirstPause{500}, kLongestPause{30'000};
 
 /// A channel on which nothing ever happens. libssh2 takes packets off the socket only on behalf of a channel,
@@ -179,7 +181,8 @@ void Tunnel::work(const std::stop_token& stop) {
   be(State::ended, is_wanted_ ? why : "the machine is no longer rented, or stopped");
 }
 
-/// Sleeps until something can move. Connections are accepted only while they can be served.
+/// Sleeps until something can move. Connections are accepted only while they can be served; after a failure
+/// the next one waits, since poll() would show it again and again.
 void Tunnel::wait(int session_socket, std::chrono::milliseconds at_most) {
   std::vector<pollfd> watched{{wake_.get(), POLLIN, 0}};
   if (session_socket >= 0) {
@@ -188,7 +191,9 @@ void Tunnel::wait(int session_socket, std::chrono::milliseconds at_most) {
       if (const short events = stream.waits_for(); events != 0)
         watched.push_back({stream.client(), events, 0});
     const std::scoped_lock hold(mutex_);
-    if (streams_.size() < kMostStreams)
+    if (std::exchange(cannot_accept_, false))
+      at_most = std::min<std::chrono::milliseconds>(at_most, 500ms);
+    else if (streams_.size() < kMostStreams)
       for (const Listening& l : listening_)
         for (const int fd : {l.socket.v4(), l.socket.v6()})
           if (fd >= 0) watched.push_back({fd, POLLIN, 0});
@@ -203,14 +208,17 @@ void Tunnel::accept_from(const std::list<Listening>& listening) {
     for (const int fd : {l.socket.v4(), l.socket.v6()})
       while (fd >= 0 && streams_.size() < kMostStreams) {
         Fd client(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (!client) break;
+        if (!client) {
+          cannot_accept_ = cannot_accept_ || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED);
+          break;
+        }
         streams_.emplace_back(std::move(client), l.port.remote);
       }
 }
 
-/// Lets every stream move once; whether any did, or can go on without new packets.
-Result<bool> Tunnel::pass(SshSession& session, Patience& patience) {
-  bool moved = false;
+/// Lets every stream move once; whether any did, or may be able to go on without new packets.
+Result<Tunnel::Passed> Tunnel::pass(SshSession& session, Patience& patience) {
+  bool moved = false, more = false;
   for (TunnelStream& stream : streams_) {
     if (!stream.opened()) continue;
     auto turned = stream.turn(session, patience);
@@ -226,7 +234,7 @@ Result<bool> Tunnel::pass(SshSession& session, Patience& patience) {
     if (!*opened) break;
   }
   for (auto at = streams_.begin(); at != streams_.end();) {
-    moved |= at->can_go_on();
+    more |= at->can_go_on();
     if (!at->over()) {
       ++at;
       continue;
@@ -234,7 +242,7 @@ Result<bool> Tunnel::pass(SshSession& session, Patience& patience) {
     at->close(session);
     at = streams_.erase(at);
   }
-  return moved;
+  return moved ? Passed::moved : more ? Passed::perhaps_more : Passed::nothing;
 }
 
 Result<void> Tunnel::serve(SshSession& session, const std::stop_token& stop) {
@@ -242,6 +250,7 @@ Result<void> Tunnel::serve(SshSession& session, const std::stop_token& stop) {
   auto ear = Ear::open(session, patience);
   if (!ear) return fail(std::move(ear).error());
   auto quiet_since = std::chrono::steady_clock::now();
+  bool hoped = false;  // the last pass moved nothing either, although it seemed able to
   while (!stop.stop_requested() && still_wanted()) {
     patience.moved();
     {
@@ -255,20 +264,22 @@ Result<void> Tunnel::serve(SshSession& session, const std::stop_token& stop) {
     if (!moved) return fail(std::move(moved).error());
     if (session.broken()) return fail(session.broke("keeping a tunnel open"));
     const auto now = std::chrono::steady_clock::now();
-    if (*moved) {
+    if (*moved == Passed::moved) {
       quiet_since = now;
+      hoped = false;
       continue;
     }
     session.release_lingering();
     if (now - quiet_since >= kKeepAlive) {
-      int next = 0;
-      auto sent = session.repeat([&]() -> long { return ::libssh2_keepalive_send(session.raw(), &next); },
-                                 SshSession::Wait::only_to_send, patience);
-      if (!sent) return fail(std::move(sent).error());
-      if (sent->value_or(0) < 0) return fail(session.broke("keeping a tunnel alive"));
+      // No answer is asked for: the library would keep each for as long as the tunnel lasts.
+      if (auto said = session.say_alive(false, patience); !said) return said;
       quiet_since = now;
     }
-    wait(session.socket(), kAskWanted);
+    if (*moved == Passed::nothing)
+      hoped = false;
+    else if (!std::exchange(hoped, true))
+      continue;
+    wait(session.socket(), hoped ? std::chrono::milliseconds(kMoment) : kAskWanted);
   }
   return {};
 }

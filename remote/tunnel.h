@@ -63,7 +63,8 @@ class Tunnel {
   void work(const std::stop_token& stop);
   /// Until the link breaks, or the tunnel is to end.
   Result<void> serve(SshSession& session, const std::stop_token& stop);
-  Result<bool> pass(SshSession& session, Patience& patience);
+  enum class Passed { nothing, perhaps_more, moved };
+  Result<Passed> pass(SshSession& session, Patience& patience);
   void accept_from(const std::list<Listening>& listening);
   void wait(int session_socket, std::chrono::milliseconds at_most);
   bool still_wanted();
@@ -76,6 +77,7 @@ class Tunnel {
   bool is_wanted_ = true;
   std::chrono::steady_clock::time_point asked_{};  // the thread's own, as are the streams
   std::list<TunnelStream> streams_;
+  bool cannot_accept_ = false;  // no descriptor was to be had a moment ago
 
   mutable std::mutex mutex_;  // guards the four below
   std::list<Listening> listening_;

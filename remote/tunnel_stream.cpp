@@ -7,11 +7,14 @@
 #include <cerrno>
 #include <utility>
 
+#include "remote/ssh_wire.h"
+
 namespace vastgpu {
 namespace {
 
 constexpr std::size_t kMost = 256 * 1024;  // bytes on their way, for each direction of each connection
 constexpr std::size_t kPiece = 32 * 1024;
+constexpr std::size_t kWindow = 2 * 1024 * 1024;  // what may be under way to us, arrived or not
 
 /// A refusal about one channel; any other one is about the link.
 bool of_channel(long rc) {
@@ -24,19 +27,50 @@ constexpr auto kOnlyToSend = SshSession::Wait::only_to_send;
 
 }  // namespace
 
+TunnelStream::TunnelStream(Fd client, std::uint16_t remote_port) : client_(std::move(client)) {
+  // RFC 4254, section 7.2: where to, then who asks.
+  put_string(request_, "127.0.0.1");
+  put_u32(request_, remote_port);
+  put_string(request_, "127.0.0.1");
+  put_u32(request_, 0);
+}
+
 Result<bool> TunnelStream::open(SshSession& session, Patience& patience) {
   auto asked = session.repeat(
       [&]() -> long {
-        channel_ = ::libssh2_channel_direct_tcpip_ex(session.raw(), "127.0.0.1", port_, "127.0.0.1", 0);
+        channel_ =
+            ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, 0, LIBSSH2_CHANNEL_PACKET_DEFAULT,
+                                      request_.data(), static_cast<unsigned>(request_.size()));
         return channel_ != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
       },
       kOnlyToSend, patience);
   if (!asked) return fail(std::move(asked).error());
   if (!*asked) return false;
-  if (**asked == 0 && channel_ != nullptr) return true;
+  if (**asked == 0 && channel_ != nullptr) {
+    session.grant(kWindow);
+    ::libssh2_channel_handle_extended_data2(channel_, LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
+    if (auto widened = widen(session, patience); !widened) return fail(std::move(widened).error());
+    return true;
+  }
   if (!of_channel(**asked)) return fail(session.broke("opening a forwarded port"));
   over_ = true;
   return true;
+}
+
+/// As for commands: the window is ours to grant, so that a slow client does not fill the memory.
+Result<void> TunnelStream::widen(SshSession& session, Patience& patience) {
+  unsigned long arrived = 0;
+  const std::size_t open = ::libssh2_channel_window_read_ex(channel_, &arrived, nullptr) + arrived;
+  if (open > kWindow / 2) return {};
+  auto widened = session.repeat(
+      [&]() -> long {
+        return ::libssh2_channel_receive_window_adjust2(channel_, static_cast<unsigned long>(kWindow - open),
+                                                        1, nullptr);
+      },
+      SshSession::Wait::until_done, patience);
+  if (!widened) return fail(std::move(widened).error());
+  if (**widened < 0) return fail(session.broke("reading from a tunnel"));
+  return {};
 }
 
 void TunnelStream::take_from_client(bool& moved) {
@@ -94,6 +128,7 @@ Result<void> TunnelStream::read_down(SshSession& session, Patience& patience, bo
     if (**got > 0) {
       down_.append(piece.data(), static_cast<std::size_t>(**got));
       moved = true;
+      if (auto widened = widen(session, patience); !widened) return widened;
       continue;
     }
     if (**got == 0 && ::libssh2_channel_eof(channel_) != 1) return {};
@@ -154,7 +189,7 @@ short TunnelStream::waits_for() const {
 }
 
 void TunnelStream::close(SshSession& session) {
-  if (channel_ != nullptr) session.release(std::exchange(channel_, nullptr));
+  if (channel_ != nullptr) session.release(std::exchange(channel_, nullptr), kWindow);
 }
 
 }  // namespace vastgpu

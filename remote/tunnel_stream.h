@@ -13,7 +13,7 @@ namespace vastgpu {
 
 class TunnelStream {
  public:
-  TunnelStream(Fd client, std::uint16_t remote_port) : client_(std::move(client)), port_(remote_port) {}
+  TunnelStream(Fd client, std::uint16_t remote_port);
 
   /// Whether its channel is open. Until then the session opens no other one.
   bool opened() const { return channel_ != nullptr; }
@@ -26,7 +26,8 @@ class TunnelStream {
   Result<bool> turn(SshSession& session, Patience& patience);
 
   bool over() const { return over_; }
-  /// Whether packets that another stream took off the socket let this one go on.
+  /// Whether packets that another stream took off the socket let this one go on. Only a guess: a machine can
+  /// make it true for ever.
   bool can_go_on() const;
   int client() const { return client_.get(); }
   short waits_for() const;  ///< poll() events of the client; 0: of none
@@ -41,9 +42,10 @@ class TunnelStream {
   void give_to_client(bool& moved);
   Result<void> send_up(SshSession& session, Patience& patience, bool& moved);
   Result<void> read_down(SshSession& session, Patience& patience, bool& moved);
+  Result<void> widen(SshSession& session, Patience& patience);
 
   Fd client_;
-  const std::uint16_t port_;
+  std::string request_;  // what the machine is to connect to; the library sends it from here
   LIBSSH2_CHANNEL* channel_ = nullptr;
   std::string up_, down_;  // to the machine, to the client
   bool client_ended_ = false, end_sent_ = false;

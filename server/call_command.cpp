@@ -22,6 +22,11 @@ int call_command(Workplace& workplace, const std::string& name, const std::strin
                  "the arguments are not a JSON object with finite numbers, e.g. '{\"instance_id\": 123}'\n");
     return 2;
   }
+  if (parsed->contains("ports")) {  // they would close as the answer is printed
+    std::fprintf(stderr,
+                 "ports stay open only as long as this program runs: use vast-gpu tunnel INSTANCE PORT...\n");
+    return 2;
+  }
   const SignalStop signals;
   CallContext call{signals.token(),
                    [](double, const std::string& message) { log_line(LogLevel::facts, message); }};

@@ -9,6 +9,7 @@
 #include "fleet/layers.h"
 #include "market/vast_market.h"
 #include "remote/ssh_connector.h"
+#include "remote/ssh_login.h"
 #include "state/ledger_rebuild.h"
 
 namespace vastgpu {
@@ -164,6 +165,14 @@ std::optional<Deps> House::open_known() {
   return opened ? std::optional(*opened) : std::nullopt;
 }
 
+Ledger* House::known_ledger() {
+  const auto id = known_account();
+  std::error_code missing;
+  if (!id || !std::filesystem::exists(ledger_file(*id), missing) || !open_ledger(*id, true)) return nullptr;
+  const std::scoped_lock hold(opening_);
+  return ledger_.get();
+}
+
 /// Also opens it again when the file was moved aside or removed under us: by then our records go nowhere.
 Result<void> House::open_ledger(AccountId account, bool expected) {
   const auto file = ledger_file(account);
@@ -219,8 +228,14 @@ Result<Deps> House::open_all(std::stop_token stop) {
   fleet.owner = owner();
   fleet.keeper_off = settings_.keeper_off;
   fleet.ssh_key = settings_.ssh_key;
-  if (const auto ours = settings_.state_folder / "ssh" / "id_ed25519"; fleet.ssh_key.empty())
-    if (std::error_code none; std::filesystem::exists(ours, none)) fleet.ssh_key = ours;
+  if (fleet.ssh_key.empty()) {  // the key that machines get to know: the user's own, where there is one
+    Patience brief(std::chrono::seconds(1), {});
+    fleet.ssh_key = file_to_attach({.ssh_folder = settings_.home / ".ssh",
+                                    .own_folder = settings_.state_folder / "ssh",
+                                    .agent_socket = settings_.ssh_agent,
+                                    .explicit_key = {}},
+                                   brief);
+  }
   fleet.account = read_settings(fleet.settings_file);
   const std::scoped_lock hold(opening_);
   report_server();

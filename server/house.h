@@ -50,6 +50,7 @@ class House : public Workplace {
   /// The settings file is read anew by each, so that a raised limit needs no restart.
   Result<Deps> open(std::stop_token stop) override;
   std::optional<Deps> open_known() override;
+  Ledger* known_ledger() override;
   Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
 
   const HouseSettings& settings() const { return settings_; }
@@ -85,8 +86,8 @@ class House : public Workplace {
   std::vector<std::unique_ptr<Ledger>> replaced_;  // a call may still hold one that was moved aside
   FileMark ledger_mark_;
   TimePoint server_reported_{};
-  Tunnels tunnels_;                     // uses the connector and the ledgers
-  std::unique_ptr<KeeperWatch> watch_;  // last: it uses the others. Empty: no keeper is started from here
+  std::unique_ptr<KeeperWatch> watch_;  // uses the others. Empty: no keeper is started from here
+  Tunnels tunnels_;                     // last: uses the connector and the ledgers
 };
 
 /// Reads the process environment.

@@ -28,7 +28,8 @@ int tunnel_command(Workplace& workplace, std::int64_t instance, const std::vecto
     label = rental->label;
     if (const std::string words = host_key_words(*rental); !words.empty())
       std::fprintf(stderr, "vast-gpu: %s\n", words.c_str());
-    return workplace.tunnels().open(*deps, *rental, wishes, stop);
+    return workplace.tunnels().open(
+        *deps, *rental, wishes, [&workplace] { return workplace.known_ledger(); }, stop);
   };
   const auto opened = open();
   if (!opened) {

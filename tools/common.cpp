@@ -29,7 +29,9 @@ Result<void> open_ports(Workplace& workplace, const Deps& d, const Rental& renta
     wishes.push_back(*wish);
   }
   if (!wishes.empty())
-    if (auto opened = workplace.tunnels().open(d, rental, wishes, std::move(stop)); !opened)
+    if (auto opened = workplace.tunnels().open(
+            d, rental, wishes, [&workplace] { return workplace.known_ledger(); }, std::move(stop));
+        !opened)
       return fail(std::move(opened).error().during("opening ports"));
   const auto view = workplace.tunnels().view(rental.label);
   if (!view) return {};

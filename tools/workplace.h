@@ -26,6 +26,9 @@ class Workplace {
   /// nothing.
   virtual std::optional<Deps> open_known() = 0;
 
+  /// The ledger that open_known would give, without the rest; nullptr: there is none. Lives as long as this.
+  virtual Ledger* known_ledger() = 0;
+
   /// The tunnels of this process.
   virtual Tunnels& tunnels() = 0;
 

@@ -2,7 +2,10 @@
 // never passed off as confirmed.
 
 #include "fleet/host_key.h"
+
 #include "core/text.h"
+#include "fleet/boot.h"
+#include "fleet/reach.h"
 #include "sandbox/machine.h"
 #include "tests/support/catch.h"
 #include "tests/support/needs_machines.h"
@@ -132,6 +135,77 @@ SCENARIO(
   for (const Rental& r : *all) {
     CHECK(r.status == Status::destroyed);
     CHECK_FALSE((r.ready || r.ssh || r.host_key));
+  }
+}
+
+SCENARIO("keys that an image made anew after the first ones were printed: the next try takes the new ones") {
+  NEEDS_MACHINES();
+  RentalStage stage(VASTGPU_BINARY, stage_with({"logs-of-another*1"}));  // the log's first look, and no other
+  const auto rented = stage.rent();
+  if (!rented) FAIL(rented.error().what);
+  CHECK(rented->facts["host_key"]["verified_by"] == "container log");
+  CHECK(stage.creates_sent() == 1);
+}
+
+SCENARIO("what is trusted on first use is pinned before anything is sent, and held to from then on") {
+  NEEDS_MACHINES();
+  RentalStage stage(VASTGPU_BINARY, stage_with({"logs-never"}));
+  const auto rented = stage.rent();
+  if (!rented) FAIL(rented.error().what);
+  const Deps d = stage.deps();
+  const std::string label = only_rental(stage).label;
+  const auto stored = [&] { return **d.ledger.rental_by_label(label); };
+  const std::string shown = *stored().host_key;
+  const auto change = [&](const std::function<void(Rental&)>& how) {
+    REQUIRE(d.ledger.change_rental(label, [&](Rental& now) -> Result<void> {
+      how(now);
+      return {};
+    }));
+  };
+
+  // As after an adoption: an address, and no key.
+  change([](Rental& now) {
+    now.host_key.reset();
+    now.host_key_line.clear();
+    now.log_mark.clear();
+  });
+  const Rental unpinned = stored();
+  CHECK(mentions(host_key_words(unpinned), "not known yet"));
+  {
+    const auto shell = reach(d, unpinned, {});
+    REQUIRE(shell);
+    CHECK(stored().host_key == shown);  // nothing was sent yet
+    CHECK(stored().host_key_line.starts_with("ssh-ed25519 AAAA"));
+    CHECK(stored().host_key_proof == HostKeyProof::first_use);
+  }
+  // Another key was pinned meanwhile: also a caller that does not know it is refused.
+  change([](Rental& now) { now.host_key = "SHA256:" + std::string(43, 'a'); });
+  const auto refused = reach(d, unpinned, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::corrupt);
+
+  // A boot that has pinned one and goes on: the machine is held to it, by SSH and by its log.
+  WHEN("the boot goes on, the machine shows another key") {
+    change([](Rental& now) { now.status = Status::booting; });
+    Rental again = stored();
+    const auto outcome = wait_ready(d, again, {{}, d.clock.now() + std::chrono::minutes(5)});
+    REQUIRE(outcome);
+    CHECK(outcome->state == BootOutcome::State::failed);
+    CHECK(mentions(outcome->reason, "host key"));
+  }
+}
+
+SCENARIO("a boot pins the first key before it asks anything") {
+  NEEDS_MACHINES();
+  RentalStage stage(VASTGPU_BINARY, stage_with({"logs-never", "wrong-gpu*9"}));  // sees the key, then fails
+  const auto rented = stage.rent();
+  REQUIRE_FALSE(rented);
+  const auto all = stage.deps().ledger.rentals(false);
+  REQUIRE(all);
+  REQUIRE_FALSE(all->empty());
+  for (const Rental& r : *all) {
+    CHECK(r.host_key.has_value());
+    CHECK(r.host_key_proof == HostKeyProof::first_use);
   }
 }
 

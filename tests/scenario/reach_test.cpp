@@ -53,6 +53,7 @@ SCENARIO("ssh, scp and rsync lines work as they are printed, under the pinned ke
   const json lines = rented->facts["type_this"];
   CAPTURE(dump(lines));
   const std::string ssh = lines["ssh"];
+  CHECK(mentions(ssh, " -o IdentitiesOnly=yes "));
   CHECK(output_of(
             ssh +
             " 'mkdir -p /workspace/project/results && echo 42 >/workspace/project/results/m.txt; id -un'") ==
@@ -113,6 +114,11 @@ SCENARIO("ports of a machine open here, by run, by monitor and by the program, a
   const auto wrong = stage.call("monitor", {{"instance_id", id}, {"ports", {"70000"}}});
   REQUIRE_FALSE(wrong);
   CHECK(mentions(wrong.error().next_step, "tensorboard"));
+
+  const std::string call = environment_of(stage) + VASTGPU_BINARY + " call monitor ";
+  CHECK(mentions(
+      output_of(call + shell_quote(dump(json{{"instance_id", id}, {"ports", {wish}}})) + " 2>&1; true"),
+      "use vast-gpu tunnel"));
 
   auto child = Child::start({VASTGPU_BINARY, "tunnel", std::to_string(id), wish}, stage.environment(),
                             (stage.folder().path() / "tunnel.log").string());

@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "remote/ssh_login.h"
 #include "remote/ssh_private_key.h"
 #include "tests/support/remote_bench.h"
 
@@ -139,6 +140,12 @@ TEST_CASE("the user's own key is preferred where it can be used without asking")
       const std::string file = "id_" + kind.substr(0, kind.find(' '));
       const std::string line = make(kind, "", file);
       CHECK(connector().public_key() == std::string(trim(line)));
+      Patience patience(5s, {});
+      CHECK(file_to_attach({.ssh_folder = ssh,
+                            .own_folder = home.path() / "state/ssh",
+                            .agent_socket = "",
+                            .explicit_key = {}},
+                           patience) == ssh / file);
       shared_sshd().authorize(line);
       const auto made = connector().connect(target, {});
       if (!made) FAIL(made.error().what);

@@ -1,9 +1,11 @@
 // Local ports through a real sshd: many at once, large both ways, half-closed, stalled, cut and back.
 #include <arpa/inet.h>
 #include <httplib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 #include "core/files.h"
@@ -187,11 +189,36 @@ TEST_CASE("a client that never reads stops nobody else, and what waits for it is
     std::this_thread::sleep_for(300ms);
     return now > 0 && now == std::exchange(before, poured.load());
   }));
-  CHECK(poured < 40'000'000);  // ours, libssh2's window, sshd's and the kernel's buffers on the way
+  CHECK(poured < 20'000'000);  // ours, libssh2's window, sshd's and the kernel's buffers on the way
   const auto got = client_of(open).Get("/hello");
   CHECK((got && got->body == "hi"));
   const auto big = client_of(open).Get("/big");
   CHECK((big && big->body.size() == site.big.size()));
+}
+
+TEST_CASE("a slow client gets everything, and what waits for it stays within the window") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  OneShot pourer([](int fd) {
+    const std::string piece(100'000, 'y');
+    for (int i = 0; i < 600; ++i)
+      for (std::size_t at = 0; at < piece.size();) {
+        const ssize_t n = ::send(fd, piece.data() + at, piece.size() - at, MSG_NOSIGNAL);
+        if (n <= 0) return;
+        at += static_cast<std::size_t>(n);
+      }
+  });
+  const auto tunnel = Tunnel::over(b.connect(), {});
+  const Fd slow = plain_connection(tunnel->add({pourer.socket.number(), 0})->local);
+  REQUIRE(slow);
+  std::string piece(65536, 0);
+  std::size_t all = 0;
+  while (const ssize_t n = ::recv(slow.get(), piece.data(), piece.size(), 0)) {
+    REQUIRE(n > 0);
+    all += static_cast<std::size_t>(n);
+    std::this_thread::sleep_for(500us);
+  }
+  CHECK(all == 60'000'000);
 }
 
 TEST_CASE("a link that breaks comes back, under the same local port") {
@@ -217,6 +244,36 @@ TEST_CASE("a link that breaks comes back, under the same local port") {
   server.authorize(*b.connector.public_key());
   CHECK(soon([&] { return tunnel->state() == Tunnel::State::connected; }));
   CHECK(client_of(open).Get("/hello"));
+}
+
+TEST_CASE("a tunnel that gets no descriptor for a connection waits for one, and does not spin") {
+  NEEDS_SSHD();
+  RemoteBench b;
+  Site site;
+  const auto tunnel = Tunnel::over(b.connect(), {});
+  const OpenPort open = *tunnel->add({site.port, 0});
+  REQUIRE(soon([&] { return tunnel->state() == Tunnel::State::connected; }));
+  const Fd waiting(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  std::vector<Fd> taken;
+  while (taken.empty() || taken.back().get() < 63) taken.emplace_back(::dup(waiting.get()));
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const rlimit none{64, usual.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(open.local);
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool reached = ::connect(waiting.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(1s);
+  const auto worked = std::clock() - before;
+  const auto accepted = tunnel->connections();
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+  CHECK(reached);
+  CHECK(accepted == 0);
+  CHECK(worked < CLOCKS_PER_SEC / 4);
+  CHECK(soon([&] { return tunnel->connections() == 1; }));
 }
 
 TEST_CASE("a tunnel that is no longer wanted ends, and its port is free again") {
