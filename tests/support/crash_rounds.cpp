@@ -51,10 +51,11 @@ class Rounds {
     std::set<std::string> in_vain;  // waited for, and the phase lived through
   };
 
-  /// A machine that is waited for is looked at as often as timing has it: the same command once more. Where
-  /// the look before was hit and the phase lived through without this one, nothing is left out.
+  /// A machine that is waited for is looked at, and its container's log read, as often as timing has it: the
+  /// same command or request once more. Where the one before was hit and the phase lived through without this
+  /// one, nothing is left out.
   static bool was_one_look_more(const Known& known, const std::string& point) {
-    return point.starts_with("ssh ") && known.in_vain.contains(point) &&
+    return (point.starts_with("ssh ") || point.starts_with("api ")) && known.in_vain.contains(point) &&
            known.hit.contains(text(kind_of(point), " ", number_of(point) - 1));
   }
 
