@@ -119,7 +119,8 @@ std::string ask_script(const SyncPlace& place, const LocalTree& tree, const Sync
                   ? "if command -v zstd >/dev/null 2>&1; then P=zstd; Q='zstd -1qc'; U='zstd -dcq'; el"
                   : "",
               "if command -v gzip >/dev/null 2>&1; then P=gzip; Q='gzip -1c'; U='gzip -dc'; ",
-              "else P=none; Q=cat; U=cat; fi\nreceive() {\n:\n", receiver, "\n}\n",
+              "else P=none; Q=cat; U=cat; fi\nreceive() {\n",
+              receiver.empty() ? "exit 0" : "read -r go || exit 0\n", receiver, "\n}\n",
               "T=", shell_quote(place.folder), "; N=", shell_quote(place.notes), "\nset -- ",
               sha256_hex(names_of(tree)), " ", sha256_hex(expected_lines(tree)), " ",
               rules.delete_extra ? 1 : 0, "\nend_lane() {", kEndLane, "}", kLook);

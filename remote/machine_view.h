@@ -31,8 +31,8 @@ struct MachineView {
   std::size_t to_delete = 0;                    ///< asked for by SyncRules::delete_extra, when names_known
   std::map<std::string, std::string> journals;  ///< of unfinished large files, by key (remote/piece_plan.h)
   std::vector<State> files;                     ///< one for each of the tree's
-  /// Where nothing was there: the same command goes on as `receiver`, which packs out by `packing`. Its
-  /// session must not be left before it.
+  /// Where nothing was there: the same command goes on as `receiver`, which packs out by `packing`, once it
+  /// was sent a line; without one it leaves no trace. Its session must not be left before it.
   std::unique_ptr<SshCommand> waiting;
 };
 

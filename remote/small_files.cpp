@@ -55,13 +55,16 @@ class Sender {
 
   Result<Outcome> send(SshSession& session, const Batch& batch, std::unique_ptr<SshCommand> waiting) {
     Patience patience(kLinkIdleLimit, stop_, Patience::Kind::idle);
+    const bool waits = waiting != nullptr;
     Result<std::unique_ptr<SshCommand>> started = std::move(waiting);
-    if (*started == nullptr)
+    if (!waits)
       started = SshCommand::start(
           session, receiver(place_, unpack_program(packing_), plan_.delete_extra && batch.last),
           SshCommand::Output::kept, 4096, patience);
     if (!started) return fail(std::move(started).error());
     SshCommand& machine = **started;
+    if (waits)
+      if (auto told = machine.send("go\n", patience); !told) return fail(std::move(told).error());
     auto tar = TarWriter::open(
         packing_,
         [&](std::string_view piece) {

@@ -216,9 +216,11 @@ TEST_CASE("a large file that grows, shrinks or is replaced while it is read is l
   const std::string deed = GENERATE(as<std::string>(), "echo more >> $F", "truncate -s 5000 $F",
                                     "mv -f $N $F", "rm $F", "touch $F");
   CAPTURE(deed);
-  tools.write("dd", "#!/bin/sh\nF=" + file + "; N=" + copy + "; C=" + (tools.path() / "count").string() +
-                        "\ncase $* in *model.pt*) echo >> $C; [ $(wc -l < $C) = 3 ] && { " + deed +
-                        "; } ;; esac\nexec /usr/bin/dd \"$@\"\n");
+  tools.write(
+      "dd",
+      "#!/bin/sh\nF=" + file + "; N=" + copy + "; C=" + (tools.path() / "count").string() +
+          "\ncase $* in *model.pt*) echo >> $C; [ $(wc -l < $C) -ge 3 ] && mkdir $C.done 2>/dev/null && { " +
+          deed + "; } ;; esac\nexec /usr/bin/dd \"$@\"\n");
   fs::permissions(tools.path() / "dd", fs::perms::owner_all);
   auto shell = b.connect();
   const auto got = b.collect(*shell, {.big_file = 150'000, .piece = 65'536});
