@@ -57,8 +57,12 @@ std::optional<std::string> named_in_log(const Deps& d, const HostKeyLog& log, st
   return named;
 }
 
-/// A key that SSH shows and the log does not name. The log is read once more: an image may have made new keys
-/// after the first ones were printed. nullopt: it names another one now, so try again.
+// The machine prints its keys three times within its first two minutes.
+constexpr auto kKeysArePrinted = std::chrono::seconds(150);
+
+/// A key that SSH shows and the log does not name. The log is read again: an image may have made new keys
+/// after the first ones were printed, and a log that cannot be read says nothing. nullopt: try again; nothing
+/// was sent.
 std::optional<BootOutcome> other_key(const Deps& d, const Rental& rental, const std::string& named,
                                      const Error& e, HostKeyLog& reader, std::stop_token stop) {
   const auto log = d.market.logs(*rental.instance, 20'000, std::move(stop));
@@ -67,6 +71,7 @@ std::optional<BootOutcome> other_key(const Deps& d, const Rental& rental, const 
     reader.names(*now);
     return std::nullopt;
   }
+  if (reader.contradicted_for(d.clock.now()) < kKeysArePrinted) return std::nullopt;
   return BootOutcome{
       State::failed, e.what + "; the pinned one is what the container printed into its log", true, true, {}};
 }

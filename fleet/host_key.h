@@ -24,6 +24,10 @@ class HostKeyLog {
   std::optional<std::string> named() const;
   /// A later look at the log found that it names this one now.
   void names(std::string fingerprint);
+  /// How long SSH has shown another key than the log names, counted from the first call of this.
+  Duration contradicted_for(TimePoint now) {
+    return now - (contradicted_ ? *contradicted_ : contradicted_.emplace(now));
+  }
 
  private:
   void read(const std::stop_token& stop);
@@ -32,7 +36,8 @@ class HostKeyLog {
   const std::string mark_;
   mutable std::mutex mutex_;
   std::optional<std::string> named_;
-  std::jthread thread_;  // last: it uses the others
+  std::optional<TimePoint> contradicted_;  // of the thread that boots
+  std::jthread thread_;                    // last: it uses the others
 };
 
 /// Whether SSH to a machine that boots has to wait for its log, which is a minute at most from the first call
