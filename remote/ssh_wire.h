@@ -6,11 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace vastgpu {
+#include "core/base64.h"
 
-std::string to_base64(std::string_view raw, bool padded = true);
-/// Whitespace is skipped; nullopt when it is not base64.
-std::optional<std::string> from_base64(std::string_view text);
+namespace vastgpu {
 
 void put_u32(std::string& out, std::uint32_t n);
 void put_string(std::string& out, std::string_view s);

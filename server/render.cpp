@@ -1,5 +1,7 @@
 #include "server/render.h"
 
+#include "core/base64.h"
+
 namespace vastgpu {
 namespace {
 
@@ -35,6 +37,10 @@ json described(const Described& thing, Version v) {
 }
 
 json text_block(const std::string& text) { return json::array({{{"type", "text"}, {"text", text}}}); }
+
+json link_block(const ResourceLink& link) {
+  return {{"type", "resource_link"}, {"uri", link.uri}, {"name", link.name}, {"mimeType", link.mime_type}};
+}
 
 }  // namespace
 
@@ -80,6 +86,7 @@ json render_tool(const Tool& tool, Version v) {
     if (!tool.spec.title.empty()) j["annotations"]["title"] = tool.spec.title;
   }
   if (has_structured_content(v)) j["outputSchema"] = tool.output_schema;
+  if (has_titles(v) && !tool.view.empty()) j["_meta"]["ui"]["resourceUri"] = tool.view;
   return j;
 }
 
@@ -107,9 +114,21 @@ json render_template(const ResourceTemplate& resource, Version v) {
   return j;
 }
 
+json render_content(const ResourceContent& content) {
+  json item = {{"uri", content.uri}, {"mimeType", content.mime_type}};
+  if (content.binary)
+    item["blob"] = to_base64(content.text);
+  else
+    item["text"] = content.text;
+  if (!content.meta.empty()) item["_meta"] = content.meta;
+  return item;
+}
+
 json render_answer(const Envelope& envelope, Version v) {
   json result = {{"content", text_block(to_text(envelope))}, {"isError", false}};
   if (has_structured_content(v)) result["structuredContent"] = to_structured(envelope);
+  if (has_resource_links(v))  // older parsers refuse a block that they do not know
+    for (const ResourceLink& link : envelope.links) result["content"].push_back(link_block(link));
   return complete(std::move(result), v);
 }
 

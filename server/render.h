@@ -26,6 +26,7 @@ json render_tool(const Tool& tool, Version v);
 json render_prompt(const Prompt& prompt, Version v);
 json render_resource(const ResourceInfo& resource, Version v);
 json render_template(const ResourceTemplate& resource, Version v);
+json render_content(const ResourceContent& content);
 
 /// The result of tools/call: the same facts as text and, where the revision has it, as structured content.
 json render_answer(const Envelope& envelope, Version v);

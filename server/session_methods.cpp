@@ -218,17 +218,15 @@ void Session::read_resource(Incoming in) {
   const auto uri = read_field<std::string>(in.params, "uri");
   if (!uri) return std::move(in.reply).error(invalid("uri must be a string"));
   const Version v = in.version;
-  start(
-      std::move(in), resource_workers_,
-      [this, v, uri = *uri](CallContext&) -> tl::expected<json, RpcError> {
-        const Error none{.code = Code::not_found};
-        const auto content =
-            parts_.resources.read ? parts_.resources.read(uri) : Result<ResourceContent>(fail(none));
-        if (!content) return tl::unexpected(resource_error(content.error(), uri, v));
-        const json item = {{"uri", content->uri}, {"mimeType", content->mime_type}, {"text", content->text}};
-        return complete({{"contents", json::array({item})}}, v, Caching::personal);
-      },
-      "reading", {});
+  start(std::move(in), resource_workers_,
+        [this, v, uri = *uri](CallContext&) -> tl::expected<json, RpcError> {
+          const Error none{.code = Code::not_found};
+          const auto content =
+              parts_.resources.read ? parts_.resources.read(uri) : Result<ResourceContent>(fail(none));
+          if (!content) return tl::unexpected(resource_error(content.error(), uri, v));
+          return complete({{"contents", json::array({render_content(*content)})}}, v, Caching::personal);
+        },
+        "reading", {});
 }
 
 /// Runs the work on the pool. `when_busy` is the result if that is full; null means an error.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace vastgpu {
 
@@ -29,6 +30,8 @@ struct ResourceContent {
   std::string uri;
   std::string mime_type;
   std::string text;
+  bool binary = false;         ///< `text` holds bytes that travel as base64
+  json meta = json::object();  ///< `_meta` of the content item
 };
 
 struct ResourceCatalogue {

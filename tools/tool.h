@@ -3,6 +3,7 @@
 // envelope. Tools never change after start and may be called from any thread, side by side.
 
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -27,11 +28,44 @@ struct ToolSpec {
   ToolEffect effect = ToolEffect::read_only;
 };
 
+/// Something that only the person (or the client) can answer. Every one of them can also be answered by an
+/// ordinary argument of the tool, so that a client that cannot ask gets its work done all the same.
+struct Question {
+  std::string key;  ///< names its answer in CallContext::answers; unique in one envelope
+  std::string message = {};
+  json schema = {};  ///< a flat form in the words of 2025-11-25: object, properties, required
+  /// "elicitation/create" unless it is another request to the client, which then takes `params` as they are.
+  std::string method = "elicitation/create";
+  json params = {};
+};
+
+struct Answer {
+  enum class Action {
+    accept,
+    decline,
+    cancel,
+    not_asked,  ///< nobody saw the question: the client cannot ask, failed, or declined faster than one reads
+  };
+  Action action = Action::not_asked;
+  json content = json::object();  ///< of an accepted form; checked against its schema. Else the raw result
+};
+
 /// One call under way.
 struct CallContext {
   std::stop_token stop;  ///< cancelled, or the server ends
   std::function<void(double progress, const std::string& message)>
       progress;  ///< never empty; any pace, throttled above
+
+  /// What was answered to Envelope::asks of the same call; empty the first time.
+  std::map<std::string, Answer> answers = {};
+  /// What Envelope::ask_state said when it was asked; came back unchanged and in time, and was not used
+  /// before.
+  json ask_state = {};
+  /// What this client can do, in the words of the newest revision: {"elicitation":{"form":{}}}. A claim.
+  json client = json::object();
+  /// A message for the client's log ("warning", ...); empty where nobody listens. Data: a string or an
+  /// object.
+  std::function<void(const std::string& level, const json& data)> log = {};
 };
 
 /// A ready call of another tool: what a sensible assistant would do next.
@@ -41,6 +75,13 @@ struct NextCall {
   std::string why = {};
 };
 
+/// A resource that belongs to an answer.
+struct ResourceLink {
+  std::string uri;
+  std::string name;
+  std::string mime_type = "application/json";
+};
+
 /// Every answer of every tool. The same facts travel as text and as structured content.
 struct Envelope {
   std::string outcome;          ///< one word: "ready", "booting", "destroyed"...
@@ -48,6 +89,13 @@ struct Envelope {
   json facts = json::object();  ///< flat where possible; units in the names
   std::string details = {};     ///< optional text block for people (a table, log lines); already cleaned
   std::vector<NextCall> next = {};
+  std::vector<ResourceLink> links =
+      {};  ///< where there is more to read; repeated in the text by whoever adds them
+
+  /// What must be known before this goes on. Where the client can ask, the tool is called again with the same
+  /// arguments and the answers; else this envelope is the answer, and says which argument answers it.
+  std::vector<Question> asks = {};
+  json ask_state = {};  ///< handed back in CallContext::ask_state; holds no secrets
 };
 
 struct Tool {
@@ -55,6 +103,7 @@ struct Tool {
   json input_schema;  ///< root "type":"object", additionalProperties false
   json output_schema;
   std::function<Result<Envelope>(const json& arguments, CallContext& call)> call;
+  std::string view = {};  ///< "ui://..." of the page that shows its answers; empty: none
 };
 
 /// {"outcome","summary",facts...,"next":[...]}: the structured content.
