@@ -54,6 +54,11 @@ std::size_t SessionPool::size() const {
   return idle_.size();
 }
 
+std::size_t SessionPool::signs_of_life() const {
+  const std::scoped_lock hold(mutex_);
+  return signs_;
+}
+
 void SessionPool::tend(const std::stop_token& stop) {
   std::unique_lock hold(mutex_);
   while (!stop.stop_requested()) {
@@ -76,6 +81,7 @@ void SessionPool::tend(const std::stop_token& stop) {
       return !i.session->keep_alive();
     });
     hold.lock();
+    signs_ += due.size();
     idle_.splice(idle_.end(), due);
   }
 }

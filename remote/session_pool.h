@@ -30,6 +30,8 @@ class SessionPool {
   /// Takes it back. A broken one, or one too many, is closed.
   void put(const Endpoint& at, std::unique_ptr<SshSession> session);
   std::size_t size() const;
+  /// How often one of them was asked and answered.
+  std::size_t signs_of_life() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -43,6 +45,7 @@ class SessionPool {
   const PoolTimes times_;
   mutable std::mutex mutex_;
   std::list<Idle> idle_;  // the last put back stands first
+  std::size_t signs_ = 0;
   std::condition_variable_any changed_;
   std::jthread tender_;  // ends before what it uses
 };

@@ -33,6 +33,7 @@ class SshConnector : public Connector {
   Result<Connection> connect(const SshTarget& target, std::stop_token stop) override;
   Result<std::string> public_key() override;
   std::size_t idle_sessions() const { return pool_->size(); }
+  std::size_t signs_of_life() const { return pool_->signs_of_life(); }
 
  private:
   Result<std::unique_ptr<SshSession>> open(const Endpoint& at, const std::optional<std::string>& pin,
