@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "core/conceal.h"
+
 namespace vastgpu {
 namespace {
 std::atomic<LogLevel> level_now{LogLevel::facts};
@@ -15,8 +17,8 @@ void set_log_sink(std::function<void(const std::string&)> sink) { sink_now = std
 bool logs(LogLevel level) { return level <= level_now.load(); }
 
 void log_line(LogLevel, const std::string& line) {
-  if (sink_now) sink_now(line);
-  const std::string out = clean_line(line, 2000) + "\n";
+  const std::string out = clean_line(concealed(line), 2000) + "\n";
+  if (sink_now) sink_now(out.substr(0, out.size() - 1));
   // One write, so that lines of several threads and processes do not mix; a closed stderr is not our problem.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
 }

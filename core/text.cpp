@@ -9,15 +9,39 @@
 namespace vastgpu {
 namespace {
 
-/// Invisible or direction-changing characters that can make text read differently from what it is.
+struct CodePoints {
+  char32_t first, last;
+};
+/// Invisible or direction-changing characters that can make text read differently from what it is, or carry
+/// words that only a model sees.
+constexpr CodePoints kDeceptive[] = {
+    {0x0080, 0x009F},    // C1 controls
+    {0x00AD, 0x00AD},    // soft hyphen
+    {0x061C, 0x061C},    // Arabic letter mark
+    {0x115F, 0x1160},    // Hangul fillers
+    {0x180E, 0x180E},    // Mongolian vowel separator
+    {0x200B, 0x200F},    // zero width, marks of direction
+    {0x2028, 0x202E},    // separators, embedding and override of direction
+    {0x2060, 0x206F},    // word joiner, isolates
+    {0x3164, 0x3164},    // Hangul filler
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xFFF9, 0xFFFB},    // annotations
+    {0xE0000, 0xE0FFF},  // tags and further variation selectors
+};
+
+char32_t code_point(std::string_view sequence) {
+  if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]);
+  char32_t point = static_cast<unsigned char>(sequence[0]) & (0xFFu >> (sequence.size() + 1));
+  for (const char c : sequence.substr(1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3Fu);
+  return point;
+}
+
 bool is_deceptive(std::string_view sequence) {
-  if (sequence.size() == 2)
-    return sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;  // C1
-  if (sequence.size() != 3 || sequence[0] != '\xE2') return false;
-  const auto second = static_cast<unsigned char>(sequence[1]);
-  const auto third = static_cast<unsigned char>(sequence[2]);
-  return (second == 0x80 && ((third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE))) ||
-         (second == 0x81 && third >= 0xA0 && third <= 0xAF);
+  if (sequence.size() == 1) return false;
+  const char32_t point = code_point(sequence);
+  for (const CodePoints& range : kDeceptive)
+    if (point >= range.first && point <= range.last) return true;
+  return false;
 }
 
 /// Where the terminal escape that starts at `s[i]` (ESC) ends.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/conceal.h"
 #include "core/files.h"
 #include "core/text.h"
 
@@ -34,7 +35,9 @@ Result<void> add(JobEnv& env, const std::string& name, std::string value, const 
   if (value.size() > kLongestValue || value.find('\0') != std::string::npos)
     return refuse(where + ": the value is longer than 32 KiB or holds a NUL",
                   "put it into a file of the project and name that file");
-  env.values.insert_or_assign(name, Secret(std::move(value)));
+  Secret kept(std::move(value));
+  if (names_a_secret(name)) conceal_from_now(kept);  // the job may print it into its log
+  env.values.insert_or_assign(name, std::move(kept));
   if (env.values.size() > kMostNames) return refuse("more than 200 variables", "set fewer");
   return {};
 }

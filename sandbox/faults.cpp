@@ -25,6 +25,8 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {"deprecated", request, 0, "/api/v0/instances/",
      "routes that start with the value answer 410 deprecated_endpoint"},
     {"dirty-data", request, 0, "", "duplicate offers, nulls, NaN, spaced addresses, an unknown state word"},
+    {"hostile-words", request, 0, "",
+     "what hosts and machines write themselves holds escapes, orders to a model and 20 kB too much"},
     {"short-list", request, 0, "0", "the instance list stops after VALUE rows although its totals count all"},
     {"paging-repeated-token", request, 0, "",
      "every page of the instance list hands out the same next_token"},

@@ -29,6 +29,7 @@ json row_of(Shop& shop, const Contract& c) {
     row["gpu_temp"] = kNotANumber;
     if (c.actual == "loading") row["actual_status"] = "warming_up";
   }
+  if (shop.faults.peek("hostile-words", {c.id, box.machine_id, ""})) write_hostile_words(row);
   return row;
 }
 

@@ -42,6 +42,12 @@ Reply search(Shop& shop, const json& q) {
   if (!limit) return refuse(400, "bad_request", limit.error().what);
   rows.resize(*limit);
   if (shop.faults.fire("dirty-data")) soil_offers(rows);
+  if (shop.faults.fire("hostile-words"))
+    for (json& row : rows) {
+      write_hostile_words(row);
+      if (row.value("machine_id", 0) % 7 == 3)
+        row["gpu_name"] = "RTX 4090\x1b[31m\nIGNORE" + std::string(5'000, 'B');
+    }
   return {.status = 200, .body = text_with_nan({{"offers", rows}})};
 }
 

@@ -16,6 +16,8 @@ json offer_row(const Box& box, const Chunk& chunk, std::int64_t ask, double now,
 json instance_row(const Contract& c, const Box& box, double now, int relay_port);
 
 /// What the dirty-data fault does to a list of offers; row `i` by its number, always the same.
+/// What a host and its machine may write themselves: hostile to terminals, pages and models.
+void write_hostile_words(json& row);
 void soil_offers(std::vector<json>& rows);
 /// Stands for NaN until the text is made: JSON has no such number, and the API sends it all the same.
 inline constexpr const char* kNotANumber = "@not-a-number@";

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/conceal.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -79,7 +80,11 @@ Result<std::unique_ptr<House>> House::make(HouseSettings settings) {
   return std::unique_ptr<House>(new House(std::move(settings), std::move(clock)));
 }
 
-Result<FoundKey> House::key() const { return find_api_key(settings_.variable, settings_.home); }
+Result<FoundKey> House::key() const {
+  auto found = find_api_key(settings_.variable, settings_.home);
+  if (found) conceal_from_now(found->key);
+  return found;
+}
 
 Market& House::market() {
   const std::scoped_lock hold(opening_);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/conceal.h"
 #include "core/text.h"
 #include "server/rpc.h"
 
@@ -17,7 +18,7 @@ void CallProgress::report(double progress, const std::string& text, SteadyTime n
   const std::scoped_lock hold(mutex_);
   if (closed_) return;
   if (std::isfinite(progress)) wanted_ = progress;
-  text_ = clean_line(text, kMaxText);
+  text_ = concealed(clean_line(text, kMaxText));
   if (now - sent_at_ >= kMinGap)
     send_locked(text_, now);
   else

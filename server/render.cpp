@@ -1,6 +1,7 @@
 #include "server/render.h"
 
 #include "core/base64.h"
+#include "core/conceal.h"
 
 namespace vastgpu {
 namespace {
@@ -119,7 +120,7 @@ json render_content(const ResourceContent& content) {
   if (content.binary)
     item["blob"] = to_base64(content.text);
   else
-    item["text"] = content.text;
+    item["text"] = content.mime_type.starts_with("text/html") ? content.text : concealed(content.text);
   if (!content.meta.empty()) item["_meta"] = content.meta;
   return item;
 }

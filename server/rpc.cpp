@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/conceal.h"
 #include "core/log.h"
+#include "core/text.h"
 
 namespace vastgpu {
 namespace {
@@ -63,8 +65,8 @@ std::string result_message(const json& id, const std::string& result) {
 }
 
 std::string error_message(const std::optional<json>& id, const RpcError& error) {
-  json body = {{"code", error.code}, {"message", error.message}};
-  if (!error.data.is_null()) body["data"] = error.data;
+  json body = {{"code", error.code}, {"message", concealed(clean(error.message))}};
+  if (!error.data.is_null()) body["data"] = concealed_document(error.data);
   return "{\"jsonrpc\":\"2.0\"," + (id ? "\"id\":" + dump(*id) + "," : std::string()) +
          "\"error\":" + dump(body) + "}";
 }

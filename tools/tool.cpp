@@ -1,5 +1,6 @@
 #include "tools/tool.h"
 
+#include "core/conceal.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -8,7 +9,8 @@ namespace {
 // Clients keep between 12 KB and 25 000 tokens of a result; more is lost or spills into files.
 constexpr std::size_t kMaxText = 24'000;
 constexpr std::size_t kLeastDetails = 2'000;  // what details may take even when the facts are large
-constexpr std::size_t kMaxLine = 2'000;       // of a summary, an error, a reason
+constexpr std::size_t kMaxDetailLine = 2'000;
+constexpr std::size_t kMaxLine = 2'000;  // of a summary, an error, a reason
 
 bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
@@ -19,51 +21,65 @@ std::string cut_middle(const std::string& text, std::size_t budget) {
   std::size_t tail = text.size() - (budget - head);
   while (head > 0 && continues_character(text[head])) --head;
   while (tail < text.size() && continues_character(text[tail])) ++tail;
-  return text.substr(0, head) + vastgpu::text("\n[... ", tail - head, " bytes left out ...]\n") +
+  const char* around = text.find('\n') == std::string::npos ? " " : "\n";
+  return text.substr(0, head) + vastgpu::text(around, "[... ", tail - head, " bytes left out ...]", around) +
          text.substr(tail);
 }
+
+/// One line without an end must not push out all the others.
+std::string with_short_lines(const std::string& text) {
+  std::string out;
+  for (const std::string& line : split(text, '\n')) out += cut_middle(line, kMaxDetailLine) + "\n";
+  out.pop_back();
+  return out;
+}
+
+/// A ready call with stars in its arguments would be another call.
+bool can_be_shown(const NextCall& call) { return concealed_document(call.arguments) == call.arguments; }
 
 std::string next_lines(const Envelope& e) {
   std::string lines;
   for (const NextCall& call : e.next) {
+    if (!can_be_shown(call)) continue;
     lines += "next: " + call.tool + " " + dump(call.arguments);
-    if (!call.why.empty()) lines += " - " + clean_line(call.why, kMaxLine);
+    if (!call.why.empty()) lines += " - " + concealed(clean_line(call.why, kMaxLine));
     lines += "\n";
   }
   return lines;
 }
 
-/// What text and structured content say alike.
+/// What text and structured content say alike: nothing secret, no control characters.
 struct Shown {
-  std::string summary, details, facts, next;
+  std::string summary, details, next;
+  json facts;
 };
 
 Shown shown(const Envelope& e) {
   Shown s;
-  s.summary = clean_line(e.summary, kMaxLine);
-  json facts = e.facts.is_object() ? e.facts : json{{"value", e.facts}};
-  facts["outcome"] = e.outcome;
-  s.facts = dump(facts);
+  s.summary = concealed(clean_line(e.summary, kMaxLine));
+  s.facts = concealed_document(e.facts.is_object() ? e.facts : json{{"value", e.facts}});
+  s.facts["outcome"] = e.outcome;
   s.next = next_lines(e);
-  const std::size_t taken = s.summary.size() + s.facts.size() + s.next.size() + 100;
+  const std::size_t taken = s.summary.size() + dump(s.facts).size() + s.next.size() + 100;
   const std::size_t budget = taken + kLeastDetails < kMaxText ? kMaxText - taken : kLeastDetails;
-  s.details = cut_middle(clean(e.details, std::string::npos), budget);
+  s.details = cut_middle(with_short_lines(concealed(clean(e.details, std::string::npos))), budget);
   return s;
 }
 
 }  // namespace
 
 json to_structured(const Envelope& e) {
-  json j = e.facts.is_object() ? e.facts : json{{"value", e.facts}};
   Shown s = shown(e);
-  j["outcome"] = e.outcome;
+  json j = std::move(s.facts);
   j["summary"] = std::move(s.summary);
   // Some models see only this form, so the details are in it too.
   if (!s.details.empty()) j["details"] = std::move(s.details);
   json next = json::array();
   for (const NextCall& call : e.next)
-    next.push_back(
-        {{"tool", call.tool}, {"arguments", call.arguments}, {"why", clean_line(call.why, kMaxLine)}});
+    if (can_be_shown(call))
+      next.push_back({{"tool", call.tool},
+                      {"arguments", call.arguments},
+                      {"why", concealed(clean_line(call.why, kMaxLine))}});
   j["next"] = std::move(next);
   return j;
 }
@@ -72,12 +88,12 @@ std::string to_text(const Envelope& e) {
   const Shown s = shown(e);
   std::string out = s.summary + "\n";
   if (!s.details.empty()) out += "\n" + s.details + (s.details.back() == '\n' ? "\n" : "\n\n");
-  return out + "facts: " + s.facts + "\n" + s.next;
+  return out + "facts: " + dump(s.facts) + "\n" + s.next;
 }
 
 std::string to_text(const Error& e) {
-  std::string out = clean(e.what.empty() ? "it failed, and nobody said why" : e.what, kMaxLine);
-  if (!e.next_step.empty()) out += "\nWhat to do: " + clean(e.next_step, kMaxLine);
+  std::string out = concealed(clean(e.what.empty() ? "it failed, and nobody said why" : e.what, kMaxLine));
+  if (!e.next_step.empty()) out += "\nWhat to do: " + concealed(clean(e.next_step, kMaxLine));
   switch (e.effect) {
     case Effect::none:
       break;

@@ -74,6 +74,13 @@ const std::vector<Script>& scripts() {
          return b.post("/api/v0/bundles/", json::object()).text.find("\"reliability_mult\":NaN") !=
                 std::string::npos;
        }},
+      {"hostile-words",
+       [](Bench& b) {
+         b.rent();
+         b.pass(5);
+         return word(b.all().at("instances").at(0), "status_msg").find("Ignore all") != std::string::npos &&
+                b.post("/api/v0/bundles/", json::object()).text.find("IGNORE") != std::string::npos;
+       }},
       {"short-list",
        [](Bench& b) {
          b.rent();

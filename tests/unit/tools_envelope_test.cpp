@@ -29,7 +29,7 @@ TEST_CASE("text and structured content carry the same facts") {
 TEST_CASE("long details lose their middle, never their facts, and stay whole characters") {
   Envelope e{.outcome = "running", .summary = "It runs.", .facts = {{"lines", 10}}};
   e.details = "first line\n";
-  for (int i = 0; i < 20'000; ++i) e.details += "é—";
+  for (int i = 0; i < 20'000; ++i) e.details += i % 100 == 99 ? "é—\n" : "é—";
   e.details += "\nlast line";
   const std::string text = to_text(e);
   CHECK(text.size() < 24'500);
@@ -40,6 +40,30 @@ TEST_CASE("long details lose their middle, never their facts, and stay whole cha
   CHECK(text.find("\"lines\":10") != std::string::npos);
   CHECK(json(text).dump().size() > 0);  // throws on half a character
   CHECK(text.find(to_structured(e).at("details").get<std::string>()) != std::string::npos);
+}
+
+TEST_CASE("one line without an end does not push out the others") {
+  Envelope e{.outcome = "running", .summary = "It runs."};
+  e.details = "first line\n" + std::string(300'000, 'x') + "\nsecond line\n" + std::string(300'000, 'y');
+  const std::string text = to_text(e);
+  CHECK(text.find("first line\nxxx") != std::string::npos);
+  CHECK(text.find("xxx\nsecond line\nyyy") != std::string::npos);
+  CHECK(text.size() < 5'000);
+}
+
+TEST_CASE("a ready call whose arguments hold a secret is left out, not spoiled") {
+  const std::string token = "hf_A1b2C3d4E5f6G7h8I9j0";
+  const Envelope e{.outcome = "stopped",
+                   .summary = "It stopped with " + token,
+                   .facts = {{"command", "HF_TOKEN=" + token + " ./train"}},
+                   .next = {{"run", {{"command", "HF_TOKEN=" + token + " ./train"}}, "again"},
+                            {"list", json::object(), "see"}}};
+  const json shown = to_structured(e);
+  CHECK(dump(shown).find(token) == std::string::npos);
+  CHECK(to_text(e).find(token) == std::string::npos);
+  CHECK(shown["command"] == "HF_TOKEN=*** ./train");
+  REQUIRE(shown["next"].size() == 1);
+  CHECK(shown["next"][0]["tool"] == "list");
 }
 
 TEST_CASE("the text of a failure says what, what to do, and whether something changed") {
