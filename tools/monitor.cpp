@@ -298,6 +298,21 @@ Result<Seen> watch(const Deps& d, const Rental& rental, Shell& shell, const Moni
   return seen;
 }
 
+/// A machine that does not answer, or no longer: what the marketplace says of it helps. `why`: what failed.
+Result<Envelope> describe_silent(const Deps& d, Rental& rental, Error why, std::stop_token stop) {
+  auto row = d.market.instance(*rental.instance, stop);
+  if (row && *row && judge(**row) == BootVerdict::stopped && step(rental, Event::seen_stopped)) {
+    if (auto written = d.ledger.update_rental(rental); !written) return fail(std::move(written).error());
+    return with_layers(d, rental, describe_not_ready(d, rental));
+  }
+  if (row)
+    why.what +=
+        *row ? "; the marketplace says " + clean_line((*row)->actual_status + " " + (*row)->status_msg, 160)
+             : std::string("; the marketplace does not know it any more: call list");
+  why.effect = Effect::none;  // looking changes nothing
+  return fail(std::move(why));
+}
+
 Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext& call) {
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
@@ -307,24 +322,15 @@ Result<Envelope> monitor(Workplace& workplace, const MonitorArgs& a, CallContext
   if (rental->status != Status::ready) return with_layers(*deps, *rental, describe_not_ready(*deps, *rental));
   if (auto looked = verify_host_key(*deps, *rental, caller.stop); !looked)
     return fail(std::move(looked).error());
-  auto shell = reach(*deps, *rental, caller.stop);
-  if (!shell) {
-    // What the marketplace says helps when the machine does not answer.
-    auto row = deps->market.instance(*rental->instance, caller.stop);
-    if (row && *row && judge(**row) == BootVerdict::stopped && step(*rental, Event::seen_stopped)) {
-      if (auto written = deps->ledger.update_rental(*rental); !written)
-        return fail(std::move(written).error());
-      return with_layers(*deps, *rental, describe_not_ready(*deps, *rental));
-    }
-    Error e = std::move(shell).error();
-    if (row)
-      e.what +=
-          *row ? "; the marketplace says " + clean_line((*row)->actual_status + " " + (*row)->status_msg, 160)
-               : std::string("; the marketplace does not know it any more: call list");
-    return fail(std::move(e));
+  Result<Seen> seen = Seen{};
+  for (const bool again : {true, false}) {
+    auto shell = reach(*deps, *rental, caller.stop);
+    if (!shell) return describe_silent(*deps, *rental, std::move(shell).error(), caller.stop);
+    seen = watch(*deps, *rental, **shell, a, caller);
+    if (seen) break;
+    if (seen.error().code != Code::unavailable) return fail(std::move(seen).error());
+    if (!again) return describe_silent(*deps, *rental, std::move(seen).error(), caller.stop);
   }
-  auto seen = watch(*deps, *rental, **shell, a, caller);
-  if (!seen) return fail(std::move(seen).error());
   if (auto noted = note_look(*deps, *rental, seen->look); !noted) return fail(std::move(noted).error());
   auto layers = layers_of(*deps, *rental);
   if (!layers) return fail(std::move(layers).error());

@@ -506,3 +506,38 @@ SCENARIO("a machine whose nvidia-smi hangs is looked at, works on, and ends with
   CHECK(ended.outcome == "destroyed");
   CHECK(read_file(stage.project() / "results" / "answer.txt", 100).value_or("") == "42\n");
 }
+
+SCENARIO("a machine that stops while it is watched is told as stopped, and a cut link is not told at all") {
+  NEEDS_MACHINES();
+  RentalStage stage(VASTGPU_BINARY, {});
+  const json id = ready_machine(stage);
+  const json which{{"instance_id", id}};
+  json job = which;
+  job.update({{"command", "python hold.py now"}, {"experiment", "exp01"}});
+  answer(stage.call("run", job));
+
+  // The session that a look is held over breaks; the next one goes on.
+  bool cut = false;
+  stage.on_progress = [&](const std::string&) {
+    if (std::exchange(cut, true)) return;
+    CHECK(said(*shell_of(stage, id), "kill -9 $(pgrep -o -f 'sshd: root' | grep -v $PPID) 2>&1; echo cut") ==
+          "cut");
+  };
+  json look = which;
+  look["wait_seconds"] = 120;
+  const Envelope seen = answer(stage.call("monitor", look));
+  CHECK(cut);
+  CHECK(seen.outcome == "running");
+
+  bool stopped = false;
+  stage.on_progress = [&](const std::string&) {
+    if (!std::exchange(stopped, true))
+      REQUIRE(stage.deps().market.stop_instance({id.get<std::int64_t>()}, {}));
+  };
+  look["wait_seconds"] = 600;
+  const Envelope told = answer(stage.call("monitor", look));
+  CHECK(stopped);
+  CHECK(told.outcome == "stopped");
+  REQUIRE_FALSE(told.next.empty());
+  CHECK(told.next.front().tool == "extend");
+}

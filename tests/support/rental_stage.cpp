@@ -86,8 +86,10 @@ Deps RentalStage::deps() {
 Result<Envelope> RentalStage::call(const std::string& name, const json& arguments, std::stop_token stop) {
   const auto tool = std::ranges::find(tools_, name, [](const Tool& t) { return t.spec.name; });
   REQUIRE(tool != tools_.end());
-  CallContext context{std::move(stop),
-                      [this](double, const std::string& message) { progress.push_back(message); }};
+  CallContext context{std::move(stop), [this](double, const std::string& message) {
+                        progress.push_back(message);
+                        if (on_progress) on_progress(message);
+                      }};
   return tool->call(arguments, context);
 }
 

@@ -3,6 +3,7 @@
 // SSH, real SQLite, scaled time. Everything ends with its owner. One thread at a time, but calls may run side
 // by side.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -57,6 +58,7 @@ class RentalStage {
   json instance_file() const;
 
   std::vector<std::string> progress;
+  std::function<void(const std::string&)> on_progress = {};  ///< called in the tool's own thread
 
  private:
   TempFolder folder_;
