@@ -184,16 +184,22 @@ void Session::call_tool(Incoming in) {
                                     .what = "the server is busy: too many calls are waiting",
                                     .next_step = "wait for some of them to end, then call again"},
                                    v);
+  AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
+                                     in.params, legacy_client_);
+  asked.once = tool->spec.effect != ToolEffect::read_only;
   start(
       std::move(in), tool_workers_,
-      [this, tool, v, arguments = std::move(arguments)](CallContext& call) -> tl::expected<json, RpcError> {
+      [this, tool, v, asked = std::move(asked)](CallContext& call) -> tl::expected<json, RpcError> {
         if (call.stop.stop_requested() || calls_.ending())
           return render_failure({.code = Code::cancelled,
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
                                 v);
-        const auto answer = tool->call(arguments, call);
-        return answer ? render_answer(*answer, v) : render_failure(answer.error(), v);
+        return questions_.run(asked, call, [&](CallContext& round) -> tl::expected<Round, RpcError> {
+          const auto answer = tool->call(asked.by.arguments, round);
+          if (!answer) return Round{render_failure(answer.error(), v)};
+          return Round{render_answer(*answer, v), answer->asks, answer->ask_state};
+        });
       },
       name, busy);
 }
