@@ -144,8 +144,10 @@ std::optional<json> Questions::input_required(RequestState state, const AskedReq
     return std::nullopt;
   }
   state.issued = memory_.now();
-  state.expires = state.issued + kAskFor;
-  state.mark = random_hex(16);
+  if (state.mark.empty()) {  // what is asked again keeps both: its answer counts once for all its states
+    state.expires = state.issued + kAskFor;
+    state.mark = random_hex(16);
+  }
   std::string sealed = seal(state, request.by, *key);
   if (sealed.empty()) {
     log_fact("cannot ask: the state of ", request.by.name, " is too long");

@@ -151,6 +151,8 @@ TEST_CASE("what does not fit the form is asked for once more") {
   fixture.pass(5s);
   if (GENERATE(true, false)) {
     CHECK(outcome(client.ask(retry(3, again, kYes))) == "paid");
+    CHECK(client.ask(retry(4, asked, kYes)).at("error").at("code") == kInvalidParams);  // the same question
+    CHECK(fixture.spent() == 3);
   } else {
     CHECK(outcome(client.ask(retry(3, again, bad))) == "unheard");
     CHECK(fixture.spent() == 0);
