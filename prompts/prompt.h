@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace vastgpu {
 
@@ -17,6 +19,12 @@ struct PromptArgument {
   std::vector<std::string> suggestions = {};  ///< offered while it is typed
 };
 
+/// A question to the person for arguments that were not given: the fields of the form are arguments.
+struct PromptForm {
+  std::string message;
+  json schema;  ///< flat, as Question::schema
+};
+
 struct Prompt {
   std::string name;  ///< "vast-gpu"
   std::string title;
@@ -24,6 +32,8 @@ struct Prompt {
   std::vector<PromptArgument> arguments;
   /// One user message. Values are all strings.
   std::function<Result<std::string>(const std::map<std::string, std::string>& arguments)> text;
+  /// What is asked first where the client can show forms; nothing: it is all there. Empty: it never asks.
+  std::function<std::optional<PromptForm>(const std::map<std::string, std::string>& arguments)> form = {};
 };
 
 /// All prompts, in the order they are listed.

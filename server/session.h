@@ -10,6 +10,7 @@
 
 #include "server/calls.h"
 #include "server/progress.h"
+#include "server/questions.h"
 #include "server/server.h"
 #include "server/transport.h"
 #include "server/version.h"
@@ -63,11 +64,13 @@ class Session {
   const ServerParts& parts_;
   LineWriter& writer_;
   std::optional<Version> legacy_;  ///< what an initialize negotiated
+  json legacy_client_;             ///< what its client said there that it can do
   bool spoken_ = false;            ///< a handshake or a modern request was answered
   std::map<std::string, Reply> listens_;
   std::array<std::string, kVersions> tool_lists_;  ///< serialised results, made when first asked for
 
   // Used by workers, so declared before them and destroyed after.
+  Questions questions_;
   CallTable calls_;
   ProgressTicker ticker_;
   WorkerPool tool_workers_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "server/prompt_round.h"
 #include "server/render.h"
 #include "server/session.h"
 
@@ -104,15 +105,20 @@ void Session::get_prompt(Incoming in) {
       arguments[key] = value.get<std::string>();
     }
   }
-  for (const PromptArgument& argument : prompt->arguments)
-    if (argument.required && !arguments.contains(argument.name))
-      return std::move(in.reply).error(invalid("missing argument: " + argument.name));
-
-  const auto text = prompt->text(arguments);
-  if (!text) return std::move(in.reply).error(invalid(to_text(text.error())));
-  const json message = {{"role", "user"}, {"content", {{"type", "text"}, {"text", *text}}}};
-  std::move(in.reply).result(
-      complete({{"description", prompt->description}, {"messages", json::array({message})}}, in.version));
+  const Version v = in.version;
+  if (!prompt->form) {
+    const auto result = prompt_round(*prompt, std::move(arguments), v, CallContext{}).result;
+    return result ? std::move(in.reply).result(*result) : std::move(in.reply).error(result.error());
+  }
+  AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
+                                     in.params, legacy_client_);
+  asked.once = false;  // words cost nothing
+  start(std::move(in), tool_workers_,
+        [this, prompt, v, arguments, asked = std::move(asked)](CallContext& call) {
+          return questions_.run(
+              asked, call, [&](CallContext& round) { return prompt_round(*prompt, arguments, v, round); });
+        },
+        name, {});
 }
 
 void Session::list_templates(Incoming in) {
@@ -184,16 +190,22 @@ void Session::call_tool(Incoming in) {
                                     .what = "the server is busy: too many calls are waiting",
                                     .next_step = "wait for some of them to end, then call again"},
                                    v);
+  AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
+                                     in.params, legacy_client_);
+  asked.once = tool->spec.effect != ToolEffect::read_only;
   start(
       std::move(in), tool_workers_,
-      [this, tool, v, arguments = std::move(arguments)](CallContext& call) -> tl::expected<json, RpcError> {
+      [this, tool, v, asked = std::move(asked)](CallContext& call) -> tl::expected<json, RpcError> {
         if (call.stop.stop_requested() || calls_.ending())
           return render_failure({.code = Code::cancelled,
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
                                 v);
-        const auto answer = tool->call(arguments, call);
-        return answer ? render_answer(*answer, v) : render_failure(answer.error(), v);
+        return questions_.run(asked, call, [&](CallContext& round) -> Round {
+          const auto answer = tool->call(asked.by.arguments, round);
+          if (!answer) return {render_failure(answer.error(), v)};
+          return {render_answer(*answer, v), answer->asks, answer->ask_state};
+        });
       },
       name, busy);
 }
