@@ -63,7 +63,7 @@ fs::path opencode_file(const fs::path& folder) {
              : folder / "opencode.json";
 }
 
-std::vector<McpClient> make_clients() {
+std::vector<KnownClient> make_clients() {
   using enum ConfigFormat;
   const KeyPath usual{"mcpServers", kEntryName};
   return {
@@ -127,18 +127,18 @@ std::vector<McpClient> make_clients() {
 
 }  // namespace
 
-const std::vector<McpClient>& mcp_clients() {
-  static const std::vector<McpClient> clients = make_clients();
+const std::vector<KnownClient>& known_clients() {
+  static const std::vector<KnownClient> clients = make_clients();
   return clients;
 }
 
-const McpClient* find_client(std::string_view name) {
-  for (const McpClient& client : mcp_clients())
+const KnownClient* find_client(std::string_view name) {
+  for (const KnownClient& client : known_clients())
     if (client.name == name) return &client;
   return nullptr;
 }
 
-Result<fs::path> config_file(const McpClient& client, const ClientPlaces& places) {
+Result<fs::path> config_file(const KnownClient& client, const ClientPlaces& places) {
   if (places.project.empty()) return client.user_file(places);
   if (client.project_file.empty())
     return fail({.code = Code::invalid_argument,

@@ -24,7 +24,7 @@ struct ServerStart {
   std::map<std::string, std::string> variables;  ///< what the server is to see; never a key
 };
 
-struct McpClient {
+struct KnownClient {
   std::string name;   ///< as in `vast-gpu install NAME`
   std::string title;  ///< as its maker writes it
   ConfigFormat format;
@@ -35,11 +35,11 @@ struct McpClient {
   std::string then;  ///< what to do in the client now
 };
 
-const std::vector<McpClient>& mcp_clients();
-const McpClient* find_client(std::string_view name);
+const std::vector<KnownClient>& known_clients();
+const KnownClient* find_client(std::string_view name);
 
 /// @error invalid_argument  a project is given and the client has no file for one
-Result<std::filesystem::path> config_file(const McpClient& client, const ClientPlaces& places);
+Result<std::filesystem::path> config_file(const KnownClient& client, const ClientPlaces& places);
 
 /// Whether an entry starts a program of our name as a server, wherever it lies.
 bool is_ours(const json& entry);

@@ -81,7 +81,7 @@ bool holds(const json& there, const json& entry) {
 
 /// One try. Nothing: somebody wrote in between.
 Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& job) {
-  const McpClient& c = job.client;
+  const KnownClient& c = job.client;
   const std::string subject = job.file.string();
   auto read = read_config(disk, job.file);
   if (!read) return fail(std::move(read).error());
@@ -131,7 +131,7 @@ Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& j
 /// What the file is to be without us; nothing: no file.
 Result<std::optional<std::string>> undone(const InstallJob& job, const std::string& before,
                                           const std::optional<Record>& record) {
-  const McpClient& c = job.client;
+  const KnownClient& c = job.client;
   const std::string subject = job.file.string();
   const auto kept = read_file(Records(job).before_file(), 1 << 25);
   if (record && record->after == sha256_hex(before)) {
@@ -152,7 +152,7 @@ Result<std::optional<std::string>> undone(const InstallJob& job, const std::stri
 }
 
 Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob& job) {
-  const McpClient& c = job.client;
+  const KnownClient& c = job.client;
   auto read = read_config(disk, job.file);
   if (!read) return fail(std::move(read).error());
   const std::string before = read->text.value_or("");

@@ -11,7 +11,7 @@
 namespace vastgpu {
 
 struct InstallJob {
-  const McpClient& client;
+  const KnownClient& client;
   std::filesystem::path file;     ///< config_file()
   std::filesystem::path records;  ///< our folder for what files were before
   ServerStart start;              ///< not used by uninstall

@@ -16,7 +16,7 @@ struct Stage {
   TempFolder folder;
   ClientPlaces places{folder.path() / "home", {}, [](const char*) { return std::optional<std::string>(); }};
 
-  InstallJob job(const McpClient& client) const {
+  InstallJob job(const KnownClient& client) const {
     return {
         client, *config_file(client, places), folder.path() / "state" / "clients", {"/usr/bin/vast-gpu", {}}};
   }
@@ -76,7 +76,7 @@ class BusyDisk : public Disk {
 
 TEST_CASE("every client: installed, installed again, and undone without a trace") {
   const Stage stage;
-  for (const McpClient& client : mcp_clients()) {
+  for (const KnownClient& client : known_clients()) {
     const InstallJob job = stage.job(client);
     CAPTURE(client.name, job.file.string());
     CHECK(stage.install(job).outcome == InstallOutcome::done);
