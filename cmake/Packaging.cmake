@@ -26,7 +26,8 @@ endif()
 # kind of rpath, since the new one does not hold for what those libraries need themselves.
 add_executable(vast-gpu-bundled EXCLUDE_FROM_ALL $<TARGET_OBJECTS:vast-gpu>)
 target_link_libraries(vast-gpu-bundled PRIVATE vastgpu_server vastgpu_sandbox deps::cli11)
-target_link_options(vast-gpu-bundled PRIVATE "LINKER:-rpath,$ORIGIN/../lib" LINKER:--disable-new-dtags)
+set_target_properties(vast-gpu-bundled PROPERTIES BUILD_RPATH "$ORIGIN/../lib")
+target_link_options(vast-gpu-bundled PRIVATE LINKER:--disable-new-dtags)
 vastgpu_own_target(vast-gpu-bundled)
 
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # a package needs no tests
