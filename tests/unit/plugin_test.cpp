@@ -35,7 +35,7 @@ TEST_CASE("the plugin's command and skill name the tools that exist, all of them
   for (const Tool& tool : all_tools(**house)) names.insert(tool.spec.name);
 
   const std::string command = file("plugins/claude-code/commands/vast-gpu.md");
-  const std::string skill = file("plugins/claude-code/skills/vast-gpu/SKILL.md");
+  const std::string skill = file("plugins/claude-code/skills/gpu-machines/SKILL.md");
   for (const std::string& name : names) {
     INFO(name);
     CHECK(skill.find("`" + name + "`") != std::string::npos);
@@ -46,7 +46,7 @@ TEST_CASE("the plugin's command and skill name the tools that exist, all of them
   for (std::sregex_iterator at(command.begin(), command.end(), allowed), end; at != end; ++at)
     CHECK(std::set<std::string>{"provision", "list", "monitor"}.contains((*at)[1]));
   CHECK(skill.find(house_rules()) != std::string::npos);
-  CHECK(skill.starts_with("---\nname: vast-gpu\ndescription: "));
+  CHECK(skill.starts_with("---\nname: gpu-machines\ndescription: "));
 }
 
 TEST_CASE("the plugin's manifests fit together and have this version") {
