@@ -159,6 +159,39 @@ TEST_CASE("a TOML entry in another spelling, or in the middle, is found and leav
   CHECK(refused.error().code == Code::wrong_state);
 }
 
+TEST_CASE("a text that is cut or has a wrong byte anywhere is refused, or changed without harm") {
+  const KeyPath toml_path{"mcp_servers", "vast-gpu"};
+  const std::string jsonc =
+      "// a\n{\n  \"mcpServers\": { \"x\": {\"command\": \"y\\\"\", \"n\": [1, 2,], /* c */ }, },\n  \"z\": "
+      "null // e\n}\n";
+  const std::string toml =
+      "a = 1 # c\n[mcp_servers.x]\nargs = [ \"]\", '#', ]\ns = "
+      "\"\"\"\nx\n\"\"\"\n[mcp_servers.\"vast-gpu\"]\ncommand = 'v'\n[[t]]\nd = { e = 2 }\n";
+  std::size_t accepted = 0;
+  const auto harmless = [&](ConfigFormat format, const std::string& text, const KeyPath& path) {
+    CAPTURE(text);
+    const auto with = with_entry(format, text, path, kEntry, false, "the file");
+    if (!with) return;  // the proof inside with_entry is what refuses a change that does more
+    ++accepted;
+    const auto view = view_config(format, *with, path, "the file");
+    REQUIRE(view);
+    CHECK(view->entry);
+    const auto without = without_entry(format, *with, path, 0, "the file");
+    if (without) CHECK_FALSE(view_config(format, *without, path, "the file")->entry);
+  };
+  for (const auto& [format, text, path] : {std::tuple{ConfigFormat::commented_json, jsonc, kPath},
+                                           std::tuple{ConfigFormat::toml, toml, toml_path}})
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      harmless(format, text.substr(0, i), path);
+      for (const char wrong : {'\0', '"', '{', '}', '[', ']', ',', '/', '\n', '\\', '#', '=', '\xC3'}) {
+        std::string changed = text;
+        changed[i] = wrong;
+        harmless(format, changed, path);
+      }
+    }
+  CHECK(accepted > 300);
+}
+
 TEST_CASE("a change is shown without what stands around it") {
   CHECK(changed_lines("{\n  \"token\": \"secret\"\n}\n", "{\n  \"token\": \"secret\",\n  \"new\": 1\n}\n") ==
         "@@ line 2 @@\n+  \"new\": 1\n");
