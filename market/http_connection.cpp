@@ -154,6 +154,7 @@ Result<RawAnswer> HttpConnection::exchange(const RawRequest& request, const std:
   answer.status = in.status;
   answer.retry_after = seconds_of(in.get_header_value("Retry-After"));
   answer.location = in.get_header_value("Location");
+  answer.date = in.get_header_value("Date");
   return answer;
 }
 

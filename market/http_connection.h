@@ -27,6 +27,7 @@ struct RawAnswer {
   std::string body;
   std::optional<double> retry_after;
   std::string location;  ///< of a redirect
+  std::string date;      ///< the header, as sent
 };
 
 class HttpConnection {

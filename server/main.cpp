@@ -10,6 +10,9 @@
 #include "core/text.h"
 #include "sandbox/sandbox.h"
 #include "server/call_command.h"
+#include "server/client_command.h"
+#include "server/command_line.h"
+#include "server/command_model.h"
 #include "server/demo.h"
 #include "server/doctor.h"
 #include "server/house.h"
@@ -57,157 +60,79 @@ int serve_stdio() {
                options);
 }
 
+int install(CommandLine& line) {
+  const bool remove = line.uninstall->parsed();
+  const bool print = line.print->count() > 0;
+  const auto house = open_house("install");
+  if (!house) return 2;
+  if (line.install_what != "keeper") {
+    if (!line.printed.empty() || !line.keeper_options.by.empty()) {
+      std::fprintf(stderr, "vast-gpu: systemd and cron are for install keeper\n");
+      return 2;
+    }
+    line.client_options.remove = remove;
+    line.client_options.print = print;
+    line.client_options.dry_run = line.keeper_options.dry_run;
+    return install_client(*house, line.install_what, own_program(), line.client_options);
+  }
+  line.keeper_options.remove = remove;
+  line.keeper_options.dry_run |= print;
+  if (!line.printed.empty()) line.keeper_options.by = line.printed;
+  return install_keeper(*house, own_program(), line.keeper_options);
+}
+
 int run(int argc, char** argv) {
-  CLI::App app{"Rents GPUs on the Vast.ai marketplace for AI coding assistants, over MCP.", "vast-gpu"};
-  app.set_version_flag("--version", std::string("vast-gpu ") + VASTGPU_VERSION);
-  bool quiet = false;
-  app.add_flag("-q,--quiet", quiet, "No log on stderr");
-  app.require_subcommand(0, 1);
-
-  auto* serving = app.add_subcommand(
-      "serve", "Speak MCP on stdin and stdout (also what a bare vast-gpu does when stdin is not a terminal)");
-
-  std::string tool, arguments;
-  bool as_text = false;
-  auto* calling = app.add_subcommand("call", "Call one tool: vast-gpu call list '{}'");
-  calling->add_option("tool", tool, "Name of the tool")->required();
-  calling->add_option("arguments", arguments, "Its arguments as a JSON object");
-  calling->add_flag("--text", as_text, "Print what a person would read instead of JSON");
-
-  DemoOptions demo_options;
-  auto* demonstrating = app.add_subcommand(
-      "demo", "A whole rental on the sandbox: no account, no network, nothing left running");
-  demonstrating->add_option("--speed", demo_options.speed, "How many times faster than life")
-      ->check(CLI::Range(1.0, 600.0))
-      ->capture_default_str();
-  demonstrating->add_flag("--keep", demo_options.keep, "Keep the demo's project folder");
-
-  SandboxOptions sandbox;
-  bool leash = false;
-  std::string state_folder;
-  auto* sandboxing = app.add_subcommand(
-      "sandbox", "Run the embedded marketplace on its own, for any client of the real API");
-  sandboxing->add_option("--port", sandbox.port, "Port on 127.0.0.1; 0 takes any free one")
-      ->capture_default_str();
-  sandboxing->add_option("--speed", sandbox.speed, "Simulated seconds per second")
-      ->check(CLI::Range(0.1, 100000.0))
-      ->capture_default_str();
-  sandboxing->add_option("--seed", sandbox.seed, "Seed of the offers")->capture_default_str();
-  sandboxing->add_option("--offers", sandbox.offers, "How many offers")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  sandboxing->add_option("--fault", sandbox.faults, "Switch a fault on: NAME or NAME=VALUE; repeatable");
-  sandboxing->add_option("--api-key", sandbox.api_key, "The key that clients must send")
-      ->capture_default_str();
-  sandboxing->add_option("--credit", sandbox.credit, "Dollars on the account")->capture_default_str();
-  sandboxing->add_flag("!--no-machines", sandbox.machines, "Serve the API without machines");
-  sandboxing->add_option("--state", state_folder,
-                         "Folder for its machines; default a fresh one, removed at the end");
-  sandboxing->add_flag("--leash", leash, "End when stdin ends");
-
-  auto* doctoring =
-      app.add_subcommand("doctor", "Check key, credit, SSH key, folders; print the fix for what is wrong");
-
-  ReapOptions reap_options;
-  auto* reaping = app.add_subcommand(
-      "reap",
-      "One pass, for cron or CI: end what is over, report the rest. 0: nothing bills, 1: something "
-      "does, 2: unknown");
-  reaping->add_option("--project", reap_options.project, "Only rentals of this folder; default all of ours");
-  reaping->add_flag("--json", reap_options.as_json, "Print JSON");
-
-  PanicOptions panic_options;
-  auto* panicking = app.add_subcommand(
-      "panic", "Destroy everything of ours on the account now, and read back that it is gone");
-  panicking->add_flag("--yes", panic_options.yes, "Do not ask");
-  panicking->add_flag("--discard-results", panic_options.discard_results,
-                      "Do not try to bring results home first");
-  panicking->add_option("--collect-seconds", panic_options.collect_seconds, "How long that attempt may take")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-
-  bool detached = false;
-  auto* keeping = app.add_subcommand(
-      "keep", "The keeper: watches, renews, collects and ends what is rented, until nothing is left");
-  keeping->add_flag("--detached", detached, "As a background process of its own");
-
-  std::int64_t instance = 0;
-  std::vector<std::string> ports;
-  auto* typing = app.add_subcommand(
-      "ssh", "A shell on a machine, under its pinned host key: vast-gpu ssh INSTANCE [command...]");
-  typing->add_option("instance", instance, "Instance id, from rent or list")->required();
-  typing->prefix_command();
-  auto* tunneling = app.add_subcommand(
-      "tunnel",
-      "Ports of a machine on this computer's localhost, until Ctrl-C: vast-gpu tunnel INSTANCE 6006");
-  tunneling->add_option("instance", instance, "Instance id, from rent or list")->required();
-  tunneling->add_option("ports", ports, "6006, 6006:7007 (7007 here), tensorboard, jupyter or comfyui")
-      ->required();
-
-  InstallOptions install_options;
-  std::string what, printed;
-  auto* installing = app.add_subcommand("install",
-                                        "vast-gpu install keeper: a pass every five minutes by systemd or "
-                                        "cron, also when nothing of ours runs");
-  auto* uninstalling = app.add_subcommand("uninstall", "vast-gpu uninstall keeper: undoes it");
-  for (auto* sub : {installing, uninstalling}) {
-    sub->add_option("name", what, "keeper")->required()->check(CLI::IsMember({"keeper"}));
-    sub->add_flag("--dry-run", install_options.dry_run, "Say what would be changed and where");
-    sub->add_option("--with", install_options.by, "systemd or cron; default: what answers here")
-        ->check(CLI::IsMember({"systemd", "cron"}));
-  }
-  installing->add_option("--print", printed, "As --dry-run --with")
-      ->check(CLI::IsMember({"systemd", "cron"}));
-
+  CommandLine line;
   try {
-    app.parse(argc, argv);
+    line.app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    return line.app.exit(e);
   }
-  if (quiet) set_log_level(LogLevel::quiet);
-  if (calling->parsed()) {
+  if (line.quiet) set_log_level(LogLevel::quiet);
+  if (line.call->parsed()) {
     const auto house = open_house("call", true);
-    return house ? call_command(*house, tool, arguments, as_text) : 2;
+    return house ? call_command(*house, line.tool, line.arguments, line.as_text) : 2;
   }
-  if (demonstrating->parsed()) return demo(demo_options);
-  if (sandboxing->parsed()) {
-    sandbox.state_folder = state_folder;
-    return run_sandbox(sandbox, leash);
+  if (line.demo->parsed()) return demo(line.demo_options);
+  if (line.sandbox->parsed()) {
+    line.sandbox_options.state_folder = line.sandbox_state;
+    return run_sandbox(line.sandbox_options, line.leash);
   }
-  if (keeping->parsed()) {
+  if (line.keep->parsed()) {
     auto house = open_house("keep");
-    return house ? keep_command(std::move(house), detached) : 2;
+    return house ? keep_command(std::move(house), line.detached) : 2;
   }
-  if (installing->parsed() || uninstalling->parsed()) {
-    install_options.remove = uninstalling->parsed();
-    install_options.dry_run |= !printed.empty();
-    if (!printed.empty()) install_options.by = printed;
-    const auto house = open_house("install");
-    return house ? install_keeper(*house, own_program(), install_options) : 2;
+  if (line.install->parsed() || line.uninstall->parsed()) return install(line);
+  if (line.man->parsed() || line.completion->parsed()) {
+    const CommandModel model = line.model();
+    std::printf("%s",
+                (line.man->parsed() ? man_page(model, VASTGPU_VERSION) : completion_script(model, line.shell))
+                    .c_str());
+    return 0;
   }
-  if (typing->parsed()) {
+  if (line.ssh->parsed()) {
     const auto house = open_house("ssh");
-    return house ? shell_command(*house, instance, typing->remaining()) : 2;
+    return house ? shell_command(*house, line.instance, line.ssh->remaining()) : 2;
   }
-  if (tunneling->parsed()) {
+  if (line.tunnel->parsed()) {
     const auto house = open_house("tunnel");
-    return house ? tunnel_command(*house, instance, ports) : 2;
+    return house ? tunnel_command(*house, line.instance, line.ports) : 2;
   }
-  if (reaping->parsed()) {
+  if (line.reap->parsed()) {
     const auto house = open_house("reap");
-    return house ? reap_command(*house, reap_options) : 2;
+    return house ? reap_command(*house, line.reap_options) : 2;
   }
-  if (panicking->parsed()) {
+  if (line.panic->parsed()) {
     const auto house = open_house("panic");
-    return house ? panic_command(*house, panic_options) : 2;
+    return house ? panic_command(*house, line.panic_options) : 2;
   }
-  if (doctoring->parsed()) {
+  if (line.doctor->parsed()) {
     set_log_level(LogLevel::quiet);
     const auto house = open_house("doctor");
-    return house ? doctor(*house) : 2;
+    return house ? doctor(*house, own_program(), line.doctor_options) : 2;
   }
-  if (serving->parsed() || isatty(STDIN_FILENO) == 0) return serve_stdio();
-  std::printf("%s", app.help().c_str());
+  if (line.serve->parsed() || isatty(STDIN_FILENO) == 0) return serve_stdio();
+  std::printf("%s", line.app.help().c_str());
   return 0;
 }
 

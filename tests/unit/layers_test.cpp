@@ -23,7 +23,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"fleet", {"analysis", "market", "remote", "state", "core"}},
     {"tools", {"fleet", "analysis", "market", "remote", "state", "core"}},
     {"prompts", {"core", "analysis"}},
-    {"server", {"tools", "prompts", "fleet", "analysis", "market", "remote", "state", "sandbox", "core"}},
+    {"clients", {"core", "state"}},
+    {"server", {"tools", "prompts", "clients", "fleet", "analysis", "market", "remote", "state", "sandbox", "core"}},
     {"sandbox", {"core"}},
 };
 
@@ -37,7 +38,7 @@ const std::map<std::string, std::set<std::string>> kOwners{
     {"CLI/CLI.hpp", {"server"}},
     {"cmark-gfm.h", {"analysis"}},
     {"yaml.h", {"analysis"}},
-    {"toml++/toml.h", {"analysis"}},
+    {"toml++/toml.h", {"analysis", "clients"}},
     {"pcre2.h", {"analysis"}},
     {"tree_sitter/api.h", {"analysis"}},
 };

@@ -1,0 +1,205 @@
+#include "clients/install.h"
+
+#include "core/files.h"
+#include "core/text.h"
+#include "state/private_folder.h"
+
+namespace vastgpu {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kTries = 5;
+
+/// What we know of a file that we changed.
+struct Record {
+  bool existed = false;
+  std::size_t depth = 0;  ///< how many keys of the path were there
+  std::string after;      ///< SHA-256 of what we wrote
+};
+
+class Records {
+ public:
+  explicit Records(const InstallJob& job)
+      : job_(job), stem_(job.client.name + "-" + sha256_hex(job.file.string()).substr(0, 12)) {}
+
+  fs::path before_file() const { return job_.records / (stem_ + ".before"); }
+
+  std::optional<Record> read() const {
+    const auto content = read_file(note_file(), 1 << 20);
+    const auto note = content ? parse_json(*content, note_file().string()) : fail(content.error());
+    if (!note) return std::nullopt;
+    return Record{read_field<bool>(*note, "existed").value_or(true),
+                  read_field<std::size_t>(*note, "depth").value_or(job_.client.path.size()),
+                  read_field<std::string>(*note, "after").value_or("")};
+  }
+
+  Result<void> write(const Record& r, const std::string& before) const {
+    if (auto made = make_private_folder(job_.records); !made) return made;
+    if (auto kept = replace_file(before_file(), before, 0600); !kept) return kept;
+    const json note{
+        {"file", job_.file.string()}, {"existed", r.existed}, {"depth", r.depth}, {"after", r.after}};
+    return replace_file(note_file(), note.dump(2) + "\n", 0600);
+  }
+
+  void remove() const {
+    std::error_code ignored;
+    fs::remove(note_file(), ignored);
+    fs::remove(before_file(), ignored);
+  }
+
+ private:
+  fs::path note_file() const { return job_.records / (stem_ + ".json"); }
+  const InstallJob& job_;
+  std::string stem_;
+};
+
+Error contended(const InstallJob& job) {
+  return {.code = Code::wrong_state,
+          .what = job.file.string() + " was changed by somebody else each time we were about to write it",
+          .next_step = "close " + job.client.title + " and try again"};
+}
+
+/// Our fields; an environment that the user added to stays.
+json wanted(const InstallJob& job, const std::optional<json>& there) {
+  json entry = job.client.entry(job.start);
+  for (const char* key : {"env", "environment"})
+    if (there && there->is_object() && entry.contains(key) && there->contains(key) &&
+        (*there)[key].is_object()) {
+      json both = (*there)[key];
+      both.update(entry[key]);
+      entry[key] = both;
+    }
+  return entry;
+}
+
+bool holds(const json& there, const json& entry) {
+  return std::ranges::all_of(entry.items(), [&](const auto& field) {
+    return there.contains(field.key()) && there[field.key()] == field.value();
+  });
+}
+
+/// One try. Nothing: somebody wrote in between.
+Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& job) {
+  const KnownClient& c = job.client;
+  const std::string subject = job.file.string();
+  auto read = read_config(disk, job.file);
+  if (!read) return fail(std::move(read).error());
+  const std::string before = read->text.value_or("");
+  auto view = view_config(c.format, before, c.path, subject);
+  if (!view) return fail(std::move(view).error());
+
+  InstallReport report;
+  const bool ours = view->entry && is_ours(*view->entry);
+  const json entry = wanted(job, ours ? view->entry : std::nullopt);
+  if (ours && holds(*view->entry, entry)) {
+    report.outcome = InstallOutcome::already;
+    return report;
+  }
+  if (view->entry && !ours && !job.force) {
+    report.outcome = InstallOutcome::foreign;
+    report.other_program = program_of(*view->entry);
+    return report;
+  }
+  auto after = with_entry(c.format, before, c.path, entry, view->entry && !ours, subject);
+  if (!after) return fail(std::move(after).error());
+  report.change = changed_lines(before, *after);
+  if (job.dry_run) return report;
+
+  const Records records(job);
+  std::string original = before;
+  Record record{read->text.has_value(), view->depth, sha256_hex(*after)};
+  if (ours) {  // installed before: what counts is how the file was without us
+    const auto first = records.read();
+    const auto kept = read_file(records.before_file(), 1 << 25);
+    if (first && kept && first->after == sha256_hex(before)) {
+      original = *kept;
+    } else {
+      auto without = without_entry(c.format, before, c.path, c.path.size() - 1, subject);
+      original = without ? *without : before;
+    }
+    record.existed = first ? first->existed : true;
+    record.depth = first ? first->depth : c.path.size() - 1;
+  }
+  if (auto noted = records.write(record, original); !noted) return fail(std::move(noted).error());
+  if (record.existed) report.kept = records.before_file();
+  auto written = write_config(disk, *read, *after, job.file.filename() == ".claude.json" ? 0600 : 0644);
+  if (!written) return fail(std::move(written).error());
+  return *written ? std::optional(report) : std::nullopt;
+}
+
+/// What the file is to be without us; nothing: no file.
+Result<std::optional<std::string>> undone(const InstallJob& job, const std::string& before,
+                                          const std::optional<Record>& record) {
+  const KnownClient& c = job.client;
+  const std::string subject = job.file.string();
+  const auto kept = read_file(Records(job).before_file(), 1 << 25);
+  if (record && record->after == sha256_hex(before)) {
+    if (!record->existed) return std::optional<std::string>();
+    if (kept) return std::optional(*kept);
+  }
+  auto without = without_entry(c.format, before, c.path, record ? record->depth : c.path.size() - 1, subject);
+  if (!without) return fail(std::move(without).error());
+  if (record && record->depth == c.path.size() && kept) {  // --force had displaced another entry
+    const auto was = view_config(c.format, *kept, c.path, subject);
+    if (was && was->entry && !is_ours(*was->entry))
+      if (auto put_back = with_entry(c.format, before, c.path, *was->entry, true, subject); put_back)
+        return std::optional(*put_back);
+  }
+  const bool empty = trim(*without).empty() || trim(*without) == "{}";
+  if (record && !record->existed && empty) return std::optional<std::string>();
+  return std::optional(*without);
+}
+
+Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob& job) {
+  const KnownClient& c = job.client;
+  auto read = read_config(disk, job.file);
+  if (!read) return fail(std::move(read).error());
+  const std::string before = read->text.value_or("");
+  auto view = view_config(c.format, before, c.path, job.file.string());
+  if (!view) return fail(std::move(view).error());
+  InstallReport report;
+  const Records records(job);
+  if (!view->entry) {
+    if (!job.dry_run) records.remove();
+    report.outcome = InstallOutcome::already;
+    return report;
+  }
+  if (!is_ours(*view->entry) && !job.force) {
+    report.outcome = InstallOutcome::foreign;
+    report.other_program = program_of(*view->entry);
+    return report;
+  }
+  auto after = undone(job, before, records.read());
+  if (!after) return fail(std::move(after).error());
+  report.removed_file = !after->has_value();
+  report.change = changed_lines(before, after->value_or(""));
+  if (job.dry_run) return report;
+  auto written = *after ? write_config(disk, *read, **after, 0644) : remove_config(disk, *read);
+  if (!written) return fail(std::move(written).error());
+  if (!*written) return std::optional<InstallReport>();
+  records.remove();
+  return report;
+}
+
+template <class Try>
+Result<InstallReport> repeated(const InstallJob& job, Try attempt) {
+  for (int tries = 0; tries < kTries; ++tries) {
+    auto report = attempt();
+    if (!report) return fail(std::move(report).error());
+    if (*report) return **report;
+  }
+  return fail(contended(job));
+}
+
+}  // namespace
+
+Result<InstallReport> install_entry(Disk& disk, const InstallJob& job) {
+  return repeated(job, [&] { return try_install(disk, job); });
+}
+
+Result<InstallReport> uninstall_entry(Disk& disk, const InstallJob& job) {
+  return repeated(job, [&] { return try_uninstall(disk, job); });
+}
+
+}  // namespace vastgpu

@@ -1,0 +1,132 @@
+// What doctor says when one thing is wrong, and that the other checks do not suffer from it.
+
+#include "server/doctor.h"
+
+#include <sys/stat.h>
+
+#include "core/files.h"
+#include "core/text.h"
+#include "tests/support/catch.h"
+#include "tests/support/rental_stage.h"
+
+using namespace vastgpu;
+using Mark = Finding::Mark;
+
+namespace {
+
+Findings examined(House& house) {
+  Findings f;
+  check_home(house, f);
+  check_clients(house, "/usr/bin/vast-gpu", f);
+  check_network(house, f);
+  check_account(house, f);
+  check_rentals(house, f);
+  return f;
+}
+
+/// The worst finding of a check.
+const Finding* of(const Findings& f, const std::string& check) {
+  const Finding* worst = nullptr;
+  for (const Finding& one : f.all())
+    if (one.check == check && (worst == nullptr || one.mark > worst->mark)) worst = &one;
+  return worst;
+}
+
+bool is(const Findings& f, const std::string& check, Mark mark) {
+  const Finding* found = of(f, check);
+  INFO(check << "\n" << to_text(f));
+  CHECK((found != nullptr && found->mark == mark));
+  if (found != nullptr && mark == Mark::bad) CHECK_FALSE(found->fix.empty());
+  return found != nullptr && found->mark == mark;
+}
+
+std::unique_ptr<House> house_like(House& other, const std::function<void(HouseSettings&)>& change) {
+  HouseSettings settings = other.settings();
+  change(settings);
+  auto house = House::make(settings);
+  REQUIRE(house);
+  return *std::move(house);
+}
+
+}  // namespace
+
+SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  GIVEN("a home where all is well") {
+    auto house =
+        house_like(stage.house(), [&](HouseSettings& s) { s.home = stage.folder().path() / "home"; });
+    WHEN("doctor looks") {
+      const Findings f = examined(*house);
+      THEN("every check is good, and no secret is in what it says") {
+        CHECK(f.all_well());
+        for (const char* check : {"state", "disk", "limits", "key", "ssh-key", "project", "network", "clock",
+                                  "account", "rights", "ledger", "keeper"})
+          is(f, check, Mark::ok);
+        is(f, "clients", Mark::note);
+        CHECK(to_text(f).find("sandbox-key") == std::string::npos);
+        CHECK(to_json(f).dump().find("sandbox-key") == std::string::npos);
+        CHECK(to_json(f)["all_well"] == true);
+      }
+    }
+    WHEN("a client's file is broken, and another starts a program that is gone") {
+      stage.folder().write("home/.cursor/mcp.json", "{\"mcpServers\": ");
+      stage.folder().write(
+          "home/.gemini/settings.json",
+          "{\"mcpServers\": {\"vast-gpu\": {\"command\": \"/gone/vast-gpu\", \"args\": [\"serve\"]}}}");
+      THEN("both are named with the command that mends them") {
+        const std::string said = to_text(examined(*house));
+        CHECK(said.find("BAD   cursor: ") != std::string::npos);
+        CHECK(said.find("line 1, column 16") != std::string::npos);
+        CHECK(said.find("BAD   gemini starts /gone/vast-gpu") != std::string::npos);
+        CHECK(said.find("fix: vast-gpu install gemini\n") != std::string::npos);
+      }
+    }
+  }
+  GIVEN("a clock that is off by ten minutes") {
+    auto house = house_like(stage.house(), [](HouseSettings& s) {
+      const auto at = s.clock.find('@');
+      const double speed = std::stod(s.clock.substr(0, at)), origin = std::stod(s.clock.substr(at + 1));
+      s.clock = s.clock.substr(0, at + 1) + fixed(origin - 600 / speed, 6);
+    });
+    THEN("only the clock is wrong") {
+      const Findings f = examined(*house);
+      is(f, "clock", Mark::bad);
+      is(f, "account", Mark::ok);
+    }
+  }
+  GIVEN("a marketplace that nobody reaches") {
+    auto house = house_like(stage.house(), [](HouseSettings& s) { s.api_url = "http://127.0.0.1:9"; });
+    THEN("what needs no network is still checked") {
+      const Findings f = examined(*house);
+      is(f, "network", Mark::bad);
+      is(f, "account", Mark::bad);
+      is(f, "state", Mark::ok);
+      is(f, "key", Mark::ok);
+      CHECK(of(f, "clock") == nullptr);  // unknown is not wrong
+    }
+  }
+  GIVEN("a key file that others may read, with a key that the marketplace does not know") {
+    auto house = house_like(stage.house(), [&](HouseSettings& s) {
+      s.home = stage.folder().path() / "home";
+      const auto file = stage.folder().write("home/.config/vastai/vast_api_key", "wrong-key\n");
+      REQUIRE(::chmod(file.c_str(), 0644) == 0);
+      s.variable = [](const char*) { return std::optional<std::string>(); };
+    });
+    THEN("both are said, the key itself is not") {
+      const Findings f = examined(*house);
+      is(f, "key", Mark::bad);
+      CHECK(of(f, "key")->fix.starts_with("chmod 600 "));
+      is(f, "account", Mark::bad);
+      is(f, "network", Mark::ok);
+      CHECK(to_text(f).find("wrong-key") == std::string::npos);
+    }
+  }
+}
+
+SCENARIO("doctor: an account without credit") {
+  RentalStage stage(VASTGPU_BINARY, {.credit = 0, .machines = false});
+  const Findings f = examined(stage.house());
+  is(f, "account", Mark::ok);
+  is(f, "credit", Mark::bad);
+  CHECK_FALSE(f.all_well());
+}
