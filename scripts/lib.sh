@@ -4,7 +4,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httplib-dev libssh2-1-dev libexpected-dev
                 catch2 libssl-dev libsqlite3-dev libarchive-dev libcli11-dev libcmark-gfm-dev
-                libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev)
+                libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev
+                libvalijson-dev)
 # What the sandbox's machines are made of, and what people type at them.
 run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
 
