@@ -8,6 +8,8 @@ build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httpl
                 libvalijson-dev)
 # What the sandbox's machines are made of, and what people type at them.
 run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
+# What only tests need: the browser that looks at the pages, 16 s of download and unpacking.
+test_packages=(chromium)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -7,6 +7,7 @@
 #include "fleet/lifecycle.h"
 #include "fleet/ssh_lines.h"
 #include "tools/outputs.h"
+#include "tools/pages.h"
 
 namespace vastgpu {
 namespace {
@@ -66,6 +67,7 @@ std::vector<Tool> all_tools(Workplace& w) {
                           destroy_tool(w),   destroy_all_tool(w)};
   for (Tool& tool : tools) {
     tool.output_schema = output_schema(tool.spec.name);
+    tool.view = page_of(tool.spec.name);
     tool = with_reach(w, std::move(tool));
   }
   return tools;
