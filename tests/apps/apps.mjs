@@ -13,7 +13,7 @@ const flag = process.argv.indexOf('--screenshots');
 const pictures = flag > 0 ? process.argv[flag + 1] : null;
 
 const began = performance.now();
-const stage = await Stage.open('apps', 150);
+const stage = await Stage.open('apps');
 const server = new Server(program, stage.environment);
 const forwarded = [];  // what the page asked of the server, through the host
 const screen = await Screen.open((name, args) => {
@@ -197,6 +197,23 @@ Object.assign(curve, { no_numbers: 1, readings: 900, from_start: false });
 await screen.show(rentalsPage, broken);
 assert.match(await screen.text(), /the end of the log only · 900 readings, thinned out · 1 not a number/);
 assert.equal(await screen.frame.locator('svg path.none').count(), 1);
+
+// Ports are opened by the host, and only those of this computer; a stranger's machine has no buttons.
+const more = structuredClone(looked);
+more.structuredContent.ports = [{ port: 6006, url: 'http://localhost:6006', moved: false }, { port: 1, url: 'javascript:alert(1)', moved: false }];
+await screen.show(rentalsPage, more);
+assert.equal(await screen.find('button', 'Open').count(), 1);
+await screen.find('button', 'Open localhost:6006').click();
+assert.deepEqual((await screen.heard('ui/open-link'))[0].params, { url: 'http://localhost:6006' });
+await screen.proper('ports');
+const crowd = structuredClone(listed);
+crowd.structuredContent.instances.push({ instance_id: 7, kind: 'stranger', label: 'theirs', marketplace_status: 'running', gpu: 'A100', num_gpus: 2, usd_per_hour: 1.5 });
+await screen.show(rentalsPage, crowd);
+const stranger = screen.frame.getByLabel('Instance 7, not ours');
+assert.match(await stranger.innerText(), /2 × A100[^]*\$1\.50 an hour[^]*never touched/);
+assert.equal(await stranger.getByRole('button').count(), 0);
+assert.match(await screen.text(), /1 machine rented/);
+await screen.fits('two machines', [320, 1200]);
 
 // ---- hostile text ----
 

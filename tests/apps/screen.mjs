@@ -18,6 +18,7 @@ const kDefinitions = {
   'ui/notifications/initialized': 'McpUiInitializedNotification',
   'ui/notifications/size-changed': 'McpUiSizeChangedNotification',
   'ui/message': 'McpUiMessageRequest',
+  'ui/open-link': 'McpUiOpenLinkRequest',
 };
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(JSON.parse(readFileSync(kSchema)), 'apps');

@@ -15,7 +15,7 @@ export const program = resolve(process.argv[2]);
 
 /// One sandbox with one account, one project and one home folder. Ends with close(), or with this process.
 export class Stage {
-  static async open(name, speed = 60) {
+  static async open(name) {
     const stage = new Stage();
     stage.root = mkdtempSync(join(tmpdir(), `vast-gpu-${name}-`));
     stage.project = join(stage.root, 'tiny-lm');
@@ -24,7 +24,7 @@ export class Stage {
     cpSync(kExample, stage.project, { recursive: true });
     process.once('exit', () => stage.closed || console.error(`logs are in ${stage.root}`));
     const log = openSync(join(stage.root, 'sandbox.log'), 'a');
-    const options = ['-q', 'sandbox', '--leash', '--speed', String(speed), '--state', join(stage.root, 'sandbox')];
+    const options = ['-q', 'sandbox', '--leash', '--speed', '60', '--state', join(stage.root, 'sandbox')];
     stage.sandbox = spawn(program, options, { stdio: ['pipe', 'pipe', log] });
     stage.ended = new Promise((done) => stage.sandbox.once('exit', done));
     const line = await new Promise((done, fail) => {
