@@ -95,7 +95,7 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
 
   auto parts = parts_of(answer->out, mark);
   MachineLook look;
-  look.gpu = gpu_words(parts["gpu"]);
+  look.gpus = read_gpus(parts["gpu"]);
   std::optional<TimePoint> now;
   Duration skew{};
   if ((now = moment_after("=" + parts["now"], "="))) skew = clock_skew(*now, asked, answered);

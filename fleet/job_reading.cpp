@@ -80,15 +80,31 @@ std::optional<TimePoint> moment_after(std::string_view line, std::string_view ke
   return at_seconds(*seconds);
 }
 
-std::string gpu_words(const std::string& csv) {
-  std::vector<std::string> words;
+std::vector<GpuNow> read_gpus(const std::string& csv) {
+  std::vector<GpuNow> gpus;
   for (const std::string& line : split(csv, '\n')) {
     const auto parts = split(line, ',');
-    if (parts.size() < 4) continue;
-    words.push_back(clean_line(parts[0], 60) + ": " + clean_line(parts[1], 8) + " % busy, " +
-                    fixed(std::atof(parts[2].c_str()) / 1024, 1) + " of " +
-                    fixed(std::atof(parts[3].c_str()) / 1024, 1) + " GiB");
+    if (parts.size() < 4 || gpus.size() == 64) continue;
+    const auto memory = [](const std::string& word) {
+      const double mib = std::atof(word.c_str());
+      return Megabytes{mib >= 0 && mib < 1e8 ? mib : 0};  // neither can "nan" be one
+    };
+    GpuNow gpu;
+    gpu.name = clean_line(parts[0], 60);
+    gpu.used = memory(parts[2]), gpu.total = memory(parts[3]);
+    const std::string busy(trim(parts[1]));  // "[N/A]" where the driver does not tell
+    if (!busy.empty() && busy.size() < 4 && busy.find_first_not_of("0123456789") == std::string::npos)
+      gpu.busy_percent = std::atoi(busy.c_str());
+    gpus.push_back(std::move(gpu));
   }
+  return gpus;
+}
+
+std::string to_words(const std::vector<GpuNow>& gpus) {
+  std::vector<std::string> words;
+  for (const GpuNow& gpu : gpus)
+    words.push_back(gpu.name + ": " + (gpu.busy_percent ? text(*gpu.busy_percent, " % busy, ") : "") +
+                    fixed(gpu.used.value / 1024, 1) + " of " + fixed(gpu.total.value / 1024, 1) + " GiB");
   return join(words, "; ");
 }
 

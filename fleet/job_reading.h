@@ -35,8 +35,9 @@ void follow_log(LogFollow& log, const std::string& part, const std::string& rest
 /// Whether the machine's notes are about this start of the experiment.
 bool is_of_turn(const Job& job, const std::string& facts);
 
-/// "name, busy, used, total" lines in words.
-std::string gpu_words(const std::string& csv);
+/// "name, busy, used, total" lines, used and total in MiB; at most 64.
+std::vector<GpuNow> read_gpus(const std::string& csv);
+std::string to_words(const std::vector<GpuNow>& gpus);
 
 /// A moment in seconds that a machine wrote behind `key`; nothing when no clock can have shown it.
 std::optional<TimePoint> moment_after(std::string_view line, std::string_view key);

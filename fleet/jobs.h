@@ -72,6 +72,11 @@ struct JobLook {
   std::optional<std::uint64_t> oom_kills;  ///< processes that the container's memory limit killed meanwhile
   int queue_place = 0;                     ///< 1: the next; 0: it does not wait
 };
+struct GpuNow {
+  std::string name;                 ///< cleaned
+  std::optional<int> busy_percent;  ///< absent: the driver does not tell
+  Megabytes used{}, total{};        ///< MiB
+};
 struct MachineLook {
   std::vector<JobLook> jobs;
   std::vector<std::string> foreign_screens;  ///< sessions that we did not start
@@ -79,7 +84,7 @@ struct MachineLook {
   std::vector<std::string> strange_waiters;  ///< in the queue, and not in our ledger
   TheirWork theirs;                          ///< of tools that share the machine
   std::optional<TimePoint> machine_now;      ///< by the machine's clock
-  std::string gpu;                           ///< "RTX 4090: 87 % busy, 17.2 of 24.0 GiB" per GPU
+  std::vector<GpuNow> gpus;                  ///< as the driver on the machine says
   std::string disk;                          ///< "11.3 of 40.0 GB used"
   std::optional<TimePoint> guard_seen;       ///< when the guard on the machine last reported, in our time
   std::optional<TimePoint> guard_end;        ///< the lease end that it holds

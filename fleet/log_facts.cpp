@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/text.h"
+#include "fleet/log_losses.h"
 
 namespace vastgpu {
 namespace {
@@ -100,84 +101,6 @@ bool is_error_line(std::string_view line) {
   return names_exception(line) && has(line, "Error");
 }
 
-// ---- losses ----
-
-enum class Reading { number, nan, infinite };
-
-/// What stands at `at`, behind a separator; nothing when it is neither a number nor a word for none.
-std::optional<Reading> reading_at(std::string_view line, std::size_t at) {
-  std::string_view rest = line.substr(at, 40);
-  for (const std::string_view wrap : {"tensor(", "array(", "\"", "'"})
-    if (rest.starts_with(wrap)) rest.remove_prefix(wrap.size());
-  if (!rest.empty() && (rest.front() == '-' || rest.front() == '+')) rest.remove_prefix(1);
-  if (!rest.empty() && (digit(rest.front()) || (rest.front() == '.' && rest.size() > 1 && digit(rest[1]))))
-    return Reading::number;
-  std::size_t end = 0;
-  while (end < rest.size() && (letter(rest[end]) || digit(rest[end]))) ++end;
-  const std::string_view behind = rest.substr(end);
-  const bool letters =
-      !behind.empty() && static_cast<unsigned char>(behind.front()) >= 0x80 &&
-      std::ranges::none_of(std::array<std::string_view, 6>{"，", "；", "）", "。", "、", "…"},
-                           [&](std::string_view sign) { return behind.starts_with(sign); });
-  if (letters || behind.starts_with("(")) return std::nullopt;
-  const std::string word = to_lower(rest.substr(0, end));
-  if (word == "nan") return Reading::nan;
-  if (word == "inf" || word == "infinity") return Reading::infinite;
-  return std::nullopt;
-}
-
-/// "loss", "train_loss", "val/mlm-loss"; not "loss_scale", "lossless".
-std::optional<std::pair<std::size_t, std::size_t>> next_loss(std::string_view line, std::size_t at) {
-  constexpr std::string_view kChinese = "损失";
-  for (; at < line.size(); ++at) {
-    if (line.substr(at).starts_with(kChinese)) return std::pair(at, at + kChinese.size());
-    if (to_lower(line.substr(at, 4)) != "loss") continue;
-    std::size_t from = at, to = at + 4;
-    const auto part = [](char c) { return letter(c) || digit(c) || c == '/' || c == '-' || c == '.'; };
-    while (from > 0 && part(line[from - 1])) --from;
-    while (to < line.size() && (letter(line[to]) || digit(line[to]))) ++to;
-    const std::string name = to_lower(line.substr(from, to - from));
-    const auto behind = to_lower(line.substr(to, 7));
-    if (has(name, "scale") || behind.starts_with(" scale") || has(name, "lossless")) {
-      at = to;
-      continue;
-    }
-    return std::pair(from, to);
-  }
-  return std::nullopt;
-}
-
-/// Past ": ", "=", "': ", "：" or blanks. `said`: there was a sign, not blanks alone.
-std::size_t past_separator(std::string_view line, std::size_t at, bool& said) {
-  constexpr std::string_view kWideColon = "：";
-  said = false;
-  const auto limit = at + 12;
-  while (at < line.size() && at < limit) {
-    if (line.substr(at).starts_with(kWideColon)) {
-      said = true;
-      at += kWideColon.size();
-    } else if (line[at] == ':' || line[at] == '=') {
-      said = true;
-      ++at;
-    } else if (line[at] == ' ' || line[at] == '\t' || line[at] == '|' || line[at] == '\'' ||
-               line[at] == '"') {
-      ++at;
-    } else {
-      break;
-    }
-  }
-  return at;
-}
-
-/// "epoch 3 loss nan": without a sign, the line has to count something first.
-bool counts_before(std::string_view before) {
-  const std::string words = to_lower(before);
-  for (const std::string_view word : {"step", "epoch", "iter", "batch", "ep"})
-    if (const auto at = words.find(word); at != std::string::npos)
-      return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.end(), digit);
-  return false;
-}
-
 }  // namespace
 
 std::string error_block(std::string_view log) {
@@ -213,25 +136,17 @@ std::string out_of_memory_line(std::string_view log) {
 
 std::optional<BadLoss> bad_loss(std::string_view log) {
   std::map<std::string, BadLoss> all;
-  std::map<std::string, std::size_t> newest;  // line number of the last reading
   const auto lines = lines_of(log);
-  for (std::size_t n = 0; n < lines.size(); ++n) {
-    const std::string_view line = lines[n];
-    for (std::size_t at = 0; const auto name = next_loss(line, at); at = name->second) {
-      bool said = false;
-      const auto value_at = past_separator(line, name->second, said);
-      const auto reading = reading_at(line, value_at);
-      if (!reading || value_at == name->second) continue;
-      if (!said && *reading != Reading::number && !counts_before(line.substr(0, name->first))) continue;
-      const std::string key = clean_line(line.substr(name->first, name->second - name->first), 60);
+  for (const std::string_view line : lines) {
+    for (const LossReading& read : losses_of(line)) {
+      const std::string key = clean_line(line.substr(read.from, read.to - read.from), 60);
       if (!all.contains(key) && all.size() >= kMostNames) continue;
       BadLoss& loss = all[key];
-      newest[key] = n;
-      if (*reading == Reading::number) {
+      if (read.value) {
         loss.in_a_row = 0;
       } else {
         ++loss.in_a_row;
-        loss.name = key, loss.line = clean_line(line, 300), loss.infinite = *reading == Reading::infinite;
+        loss.name = key, loss.line = clean_line(line, 300), loss.infinite = read.infinite;
       }
     }
   }

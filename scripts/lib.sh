@@ -4,9 +4,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httplib-dev libssh2-1-dev libexpected-dev
                 catch2 libssl-dev libsqlite3-dev libarchive-dev libcli11-dev libcmark-gfm-dev
-                libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev)
+                libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev
+                libvalijson-dev)
 # What the sandbox's machines are made of, and what people type at them.
 run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
+# What only tests need: the browser that looks at the pages, 16 s of download and unpacking.
+test_packages=(chromium)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -6,6 +6,8 @@
 #include "fleet/host_key.h"
 #include "fleet/lifecycle.h"
 #include "fleet/ssh_lines.h"
+#include "tools/outputs.h"
+#include "tools/pages.h"
 
 namespace vastgpu {
 namespace {
@@ -63,7 +65,11 @@ std::vector<Tool> all_tools(Workplace& w) {
   std::vector<Tool> tools{provision_tool(w), rent_tool(w),       setup_tool(w),  run_tool(w),
                           monitor_tool(w),   collect_tool(w),    extend_tool(w), list_tool(w),
                           destroy_tool(w),   destroy_all_tool(w)};
-  for (Tool& tool : tools) tool = with_reach(w, std::move(tool));
+  for (Tool& tool : tools) {
+    tool.output_schema = output_schema(tool.spec.name);
+    tool.view = page_of(tool.spec.name);
+    tool = with_reach(w, std::move(tool));
+  }
   return tools;
 }
 

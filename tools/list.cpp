@@ -64,6 +64,7 @@ Result<Envelope> list_rentals(Workplace& workplace, const ListArgs& a, CallConte
       if (auto given = give_project(*deps, *row.rental, *project); !given)
         return fail(std::move(given).error());
   std::vector<std::vector<std::string>> rows;
+  e.facts["as_of"] = to_iso8601(deps->clock.now());
   e.facts["ledger_rebuilt"] = nullptr;
   if (auto anew = deps->ledger.events_of_kind("rebuilt", deps->clock.now() - std::chrono::hours(24));
       anew && !anew->empty()) {

@@ -90,7 +90,9 @@ Envelope describe(const Deps& d, const Rental& rental, const Seen& seen,
   const MachineLook& look = seen.look;
   Envelope e;
   e.facts = rental_facts(rental, d.clock.now());
-  e.facts["gpu_now"] = look.gpu;
+  e.facts["as_of"] = to_iso8601(d.clock.now());
+  e.facts["gpu_now"] = to_words(look.gpus);
+  e.facts["gpus"] = gpu_facts(look.gpus);
   e.facts["disk_now"] = look.disk;
   const bool reports = look.guard_seen && d.clock.now() - *look.guard_seen < std::chrono::minutes(2);
   const bool guarded = reports && look.guard_key == GuardKey::works;
@@ -109,6 +111,7 @@ Envelope describe(const Deps& d, const Rental& rental, const Seen& seen,
   for (const JobLook& j : look.jobs) {
     const auto follow = seen.logs.find(j.job.experiment);
     e.facts["jobs"].push_back(job_facts(j, follow == seen.logs.end() ? nullptr : &follow->second));
+    if (&j == main) e.facts["jobs"].back()["losses"] = loss_facts(j);
     any_open |= is_open(j.job.state);
   }
   const std::string money_line = text(
@@ -129,7 +132,7 @@ Envelope describe(const Deps& d, const Rental& rental, const Seen& seen,
   e.facts["peak_vram_mib"] = main != nullptr ? memory_facts(*main) : json(nullptr);
   e.facts["rate"] = main != nullptr ? rate_facts(main->so_far.progress) : json(nullptr);
   e.facts["eta_hours"] = main != nullptr ? eta_facts(*main) : json(nullptr);
-  e.details = (look.gpu.empty() ? "" : "GPU: " + look.gpu + "\n") +
+  e.details = (look.gpus.empty() ? "" : "GPU: " + to_words(look.gpus) + "\n") +
               (look.disk.empty() ? "" : "disk: " + look.disk + "\n");
   show_neighbours(e, look);
   show_findings(e, seen.findings, look, main);
@@ -237,6 +240,7 @@ Result<Envelope> with_layers(const Deps& d, const Rental& rental, Envelope e) {
   if (!layers) return fail(std::move(layers).error());
   auto warnings = warnings_of(d, rental);
   if (!warnings) return fail(std::move(warnings).error());
+  e.facts["as_of"] = to_iso8601(d.clock.now());
   e.facts["warnings"] = *warnings;
   if (!e.details.empty()) e.details += "\n";
   for (const std::string& words : *warnings) e.details += "- warning: " + words + "\n";

@@ -2,10 +2,22 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "core/text.h"
+#include "fleet/log_losses.h"
 
 namespace vastgpu {
+namespace {
+
+/// 0.0123456 to 0.01235: more digits of a loss than anybody reads.
+double significant(double value, int digits) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const double scale = std::pow(10.0, digits - 1 - std::floor(std::log10(std::abs(value))));
+  return std::isfinite(scale) && scale > 0 ? std::round(value * scale) / scale : value;
+}
+
+}  // namespace
 
 json memory_facts(const JobLook& j) {
   const GpuMemory* most = fullest(j.so_far.memory);
@@ -24,6 +36,41 @@ std::optional<Hours> eta_of(const JobLook& j) {
 json eta_facts(const JobLook& j) {
   const auto eta = eta_of(j);
   return eta ? json(eta->count()) : json(nullptr);
+}
+
+json progress_facts(const LogProgress& p) {
+  const auto number = [](const auto& value) { return value ? json(*value) : json(nullptr); };
+  return {{"steps_done", number(p.steps_done)},
+          {"steps_total", number(p.steps_total)},
+          {"epochs_done", number(p.epochs_done)},
+          {"epochs_total", number(p.epochs_total)}};
+}
+
+json loss_facts(const JobLook& j) {
+  const bool whole = j.window.size() >= j.log_size;
+  json curves = json::array();
+  for (const LossCurve& curve : loss_curves(j.window, whole)) {
+    json points = json::array();
+    for (const LossPoint& p : curve.points)
+      points.push_back({p.at, p.value ? json(significant(*p.value, 4)) : json(nullptr)});
+    curves.push_back({{"name", curve.name},
+                      {"counts", curve.counts},
+                      {"points", std::move(points)},
+                      {"readings", curve.readings},
+                      {"no_numbers", curve.no_numbers},
+                      {"from_start", whole}});
+  }
+  return curves;
+}
+
+json gpu_facts(const std::vector<GpuNow>& gpus) {
+  json facts = json::array();
+  for (const GpuNow& gpu : gpus)
+    facts.push_back({{"name", gpu.name},
+                     {"busy_percent", gpu.busy_percent ? json(*gpu.busy_percent) : json(nullptr)},
+                     {"used_gib", std::round(to_gibibytes(gpu.used).value * 10) / 10},
+                     {"total_gib", std::round(to_gibibytes(gpu.total).value * 10) / 10}});
+  return facts;
 }
 
 std::string measured_words(const JobLook& j) {
@@ -57,6 +104,8 @@ json job_facts(const JobLook& j, const LogFollow* follow) {
                 {"log_tail", j.log},
                 {"peak_vram_mib", memory_facts(j)},
                 {"rate", rate_facts(j.so_far.progress)},
+                {"progress", progress_facts(j.so_far.progress)},
+                {"losses", json::array()},
                 {"eta_hours", eta_facts(j)},
                 {"auto_destroy", j.job.auto_destroy}};
   if (follow != nullptr) {

@@ -19,6 +19,10 @@ json job_facts(const JobLook& j, const LogFollow* follow);
 json memory_facts(const JobLook& j);
 json rate_facts(const LogProgress& p);
 json eta_facts(const JobLook& j);
+json progress_facts(const LogProgress& p);
+/// The curves of its log, as far as they were read; [] where it tells no loss.
+json loss_facts(const JobLook& j);
+json gpu_facts(const std::vector<GpuNow>& gpus);
 
 /// "INODE:BYTES", as job_facts gives it; a number of bytes alone is one, too.
 /// @error invalid_argument

@@ -101,7 +101,8 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
 
   std::optional<Usd> budget = settings.max_budget;
   if (a.max_usd && (!budget || *a.max_usd < budget->value)) budget = Usd{*a.max_usd};
-  json facts{{"project", project->string()},
+  json facts{{"as_of", to_iso8601(workplace.clock().now())},
+             {"project", project->string()},
              {"profile", profile},
              {"max_budget_usd", budget ? json(*budget) : json(nullptr)}};
   std::vector<std::string> warnings = profile.warnings;

@@ -6,6 +6,7 @@
 #include "fleet/bring_home.h"
 #include "fleet/report.h"
 #include "tools/all_tools.h"
+#include "tools/pages.h"
 
 namespace vastgpu {
 namespace {
@@ -75,6 +76,7 @@ Result<ResourceContent> read_log(Workplace& w, const std::string& uri) {
 }
 
 Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
+  if (auto page = read_page(uri)) return *std::move(page);
   if (uri == kInstanceFile) {
     auto project = w.project(std::nullopt);
     if (!project) return fail(std::move(project).error());

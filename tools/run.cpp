@@ -289,10 +289,10 @@ Tool run_tool(Workplace& workplace) {
               "canary", &RunArgs::canary,
               "true: try the command at full batch for a few minutes first, then say what the whole run "
               "takes and costs here and whether another card would be cheaper or faster from here")
-          .optional("canary_minutes", &RunArgs::canary_minutes, "How long the canary runs (default 3)",
+          .optional("canary_minutes", &RunArgs::canary_minutes, "Minutes that the canary runs (default 3)",
                     {.minimum = 2, .maximum = 5})
           .optional("wait_seconds", &RunArgs::wait_seconds,
-                    "How long to wait for the canary's verdict (default 45); calling again goes on",
+                    "Seconds to wait for the canary's verdict (default 45); calling again goes on",
                     wait_rules())
           .optional("stop", &RunArgs::stop,
                     "Stop this experiment, or take it out of the queue; starts nothing")

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "fleet/lifecycle.h"
 #include "state/sqlite_ledger.h"
+#include "tests/support/answer_check.h"
 
 namespace vastgpu {
 namespace {
@@ -205,6 +206,8 @@ json CrashStory::try_to(const std::string& tool, const json& arguments) {
     const json& result = (*message)["result"];
     const bool failed = result.value("isError", false);
     const json content = failed ? json{{"error", result["content"][0]["text"]}} : result["structuredContent"];
+    if (!failed)
+      if (const std::string wrong = answer_trouble(tool, content); !wrong.empty()) trouble(wrong);
     if (again)
       check_now("after the first answer of the next process", !failed && content["outcome"] != "unsettled");
     return content;

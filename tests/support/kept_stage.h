@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "server/keeper_seat.h"
+#include "tests/support/answer_check.h"
 #include "tests/support/catch.h"
 #include "tests/support/rental_stage.h"
 
@@ -83,7 +84,11 @@ struct KeptStage : RentalStage {
     while (const auto line = server.read_line(std::chrono::seconds(60))) {
       const auto message = parse_json(*line, "a message");
       REQUIRE(message);
-      if (message->value("id", json()) == asked_) return (*message)["result"];
+      if (message->value("id", json()) != asked_) continue;
+      const json& result = (*message)["result"];
+      if (const auto facts = result.find("structuredContent"); facts != result.end())
+        CHECK(answer_trouble(tool, *facts).empty());
+      return result;
     }
     FAIL("no answer");
     return {};

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include "core/files.h"
+#include "tests/support/answer_check.h"
 #include "tests/support/catch.h"
 #include "tools/all_tools.h"
 
@@ -90,7 +91,11 @@ Result<Envelope> RentalStage::call(const std::string& name, const json& argument
                         progress.push_back(message);
                         if (on_progress) on_progress(message);
                       }};
-  return tool->call(arguments, context);
+  auto answer = tool->call(arguments, context);
+  if (answer)  // as an error, since a call may come from any thread
+    if (const std::string trouble = answer_trouble(name, to_structured(*answer)); !trouble.empty())
+      return fail({.code = Code::internal, .what = trouble});
+  return answer;
 }
 
 Result<Envelope> RentalStage::call_until(const std::string& tool, const json& arguments,
