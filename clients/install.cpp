@@ -14,8 +14,9 @@ constexpr int kTries = 5;
 /// What we know of a file that we changed.
 struct Record {
   bool existed = false;
-  std::size_t depth = 0;  ///< how many keys of the path were there
-  std::string after;      ///< SHA-256 of what we wrote
+  std::size_t depth = 0;    ///< how many keys of the path were there
+  std::size_t folders = 0;  ///< how many folders above the file were made for it
+  std::string after;        ///< SHA-256 of what we wrote
 };
 
 class Records {
@@ -31,14 +32,18 @@ class Records {
     if (!note) return std::nullopt;
     return Record{read_field<bool>(*note, "existed").value_or(true),
                   read_field<std::size_t>(*note, "depth").value_or(job_.client.path.size()),
+                  read_field<std::size_t>(*note, "folders").value_or(0),
                   read_field<std::string>(*note, "after").value_or("")};
   }
 
   Result<void> write(const Record& r, const std::string& before) const {
     if (auto made = make_private_folder(job_.records); !made) return made;
     if (auto kept = replace_file(before_file(), before, 0600); !kept) return kept;
-    const json note{
-        {"file", job_.file.string()}, {"existed", r.existed}, {"depth", r.depth}, {"after", r.after}};
+    const json note{{"file", job_.file.string()},
+                    {"existed", r.existed},
+                    {"depth", r.depth},
+                    {"folders", r.folders},
+                    {"after", r.after}};
     return replace_file(note_file(), note.dump(2) + "\n", 0600);
   }
 
@@ -79,6 +84,22 @@ bool holds(const json& there, const json& entry) {
   });
 }
 
+std::size_t missing_folders(const fs::path& file) {
+  std::error_code none;
+  std::size_t missing = 0;
+  for (fs::path at = file.parent_path(); !fs::exists(at, none) && at.has_relative_path();
+       at = at.parent_path())
+    ++missing;
+  return missing;
+}
+
+/// Those that were made for the file and hold nothing else by now.
+void remove_folders(const fs::path& file, std::size_t count) {
+  std::error_code not_empty;
+  fs::path at = file.parent_path();
+  for (; count > 0 && fs::remove(at, not_empty); --count) at = at.parent_path();
+}
+
 /// One try. Nothing: somebody wrote in between.
 Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& job) {
   const KnownClient& c = job.client;
@@ -108,7 +129,7 @@ Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& j
 
   const Records records(job);
   std::string original = before;
-  Record record{read->text.has_value(), view->depth, sha256_hex(*after)};
+  Record record{read->text.has_value(), view->depth, missing_folders(job.file), sha256_hex(*after)};
   if (ours) {  // installed before: what counts is how the file was without us
     const auto first = records.read();
     const auto kept = read_file(records.before_file(), 1 << 25);
@@ -120,6 +141,7 @@ Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& j
     }
     record.existed = first ? first->existed : true;
     record.depth = first ? first->depth : c.path.size() - 1;
+    record.folders = first ? first->folders : 0;
   }
   if (auto noted = records.write(record, original); !noted) return fail(std::move(noted).error());
   if (record.existed) report.kept = records.before_file();
@@ -170,7 +192,8 @@ Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob&
     report.other_program = program_of(*view->entry);
     return report;
   }
-  auto after = undone(job, before, records.read());
+  const auto record = records.read();
+  auto after = undone(job, before, record);
   if (!after) return fail(std::move(after).error());
   report.removed_file = !after->has_value();
   report.change = changed_lines(before, after->value_or(""));
@@ -178,6 +201,7 @@ Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob&
   auto written = *after ? write_config(disk, *read, **after, 0644) : remove_config(disk, *read);
   if (!written) return fail(std::move(written).error());
   if (!*written) return std::optional<InstallReport>();
+  if (report.removed_file && record) remove_folders(job.file, record->folders);
   records.remove();
   return report;
 }

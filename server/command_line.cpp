@@ -137,7 +137,8 @@ CommandModel CommandLine::model_of(const CLI::App& from) const {
     if (option->get_positional())
       o.value = option->get_name(true);
     else if (option->get_type_size_max() != 0)
-      o.value = option->get_type_name();
+      o.value =
+          option->get_type_name().substr(0, option->get_type_name().find_first_of(": "));  // less its checks
     for (char& c : o.value) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     model.options.push_back(std::move(o));
   }

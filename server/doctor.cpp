@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/text.h"
+#include "server/deadline.h"
 
 namespace vastgpu {
 
@@ -46,12 +47,14 @@ json to_json(const Findings& findings) {
 }
 
 int doctor(House& house, const std::string& program, const DoctorOptions& options) {
+  constexpr std::chrono::seconds kPatience(25);  // for all questions to the marketplace together
+  const Deadline deadline(kPatience);
   Findings f;
   check_home(house, f);
   check_clients(house, program, f);
-  check_network(house, f);
-  check_account(house, f);
-  check_rentals(house, f);
+  check_network(house, deadline.token(), f);
+  check_account(house, deadline.token(), f);
+  check_rentals(house, deadline.token(), f);
   const std::string out =
       options.as_json ? to_json(f).dump(2, ' ', false, json::error_handler_t::replace) + "\n" : to_text(f);
   std::fputs(out.c_str(), stdout);

@@ -43,12 +43,12 @@ std::string to_text(const Findings& findings);
 json to_json(const Findings& findings);
 
 // The checks, each independent of what the others found. doctor_home.cpp asks no network; doctor_account.cpp
-// asks the marketplace, at most half a minute in all.
+// asks the marketplace, until `stop`.
 void check_home(House& house, Findings& into);
 void check_clients(House& house, const std::string& program, Findings& into);
-void check_network(House& house, Findings& into);
-void check_account(House& house, Findings& into);
-void check_rentals(House& house, Findings& into);
+void check_network(House& house, const std::stop_token& stop, Findings& into);
+void check_account(House& house, const std::stop_token& stop, Findings& into);
+void check_rentals(House& house, const std::stop_token& stop, Findings& into);
 
 /// Prints what it finds. 0 when everything is well, 1 otherwise.
 /// @param program  absolute path of this program

@@ -1,8 +1,5 @@
 // What only the marketplace can say, and what the ledger says about rentals.
 
-#include <condition_variable>
-#include <thread>
-
 #include "core/text.h"
 #include "fleet/layers.h"
 #include "market/reach.h"
@@ -20,31 +17,10 @@ std::string body_of(const std::string& key) {
   return parts.size() > 1 ? parts[1] : key;
 }
 
-constexpr std::chrono::seconds kPatience(20);  // real time, for all questions of one check together
-
-/// Asks to stop when the time is up.
-class Deadline {
- public:
-  Deadline()
-      : watch_([this](const std::stop_token& over) {
-          std::unique_lock hold(mutex_);
-          if (!woken_.wait_for(hold, over, kPatience, [] { return false; }) && !over.stop_requested())
-            source_.request_stop();
-        }) {}
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  std::stop_source source_;
-  std::mutex mutex_;
-  std::condition_variable_any woken_;
-  std::jthread watch_;  // last: uses the others
-};
-
 /// What to say where the time was up.
 void take(Findings& f, const char* check, const Error& e) {
   if (e.code != Code::cancelled) return f.take(check, e);
-  f.bad(check, text("the marketplace did not answer within ", kPatience.count(), " s"),
-        "vast-gpu doctor, again later");
+  f.bad(check, "the marketplace did not answer in time", "vast-gpu doctor, again later");
 }
 
 void check_ssh_registered(House& house, const std::stop_token& stop, Findings& f) {
@@ -69,11 +45,10 @@ std::string last_pass(const std::optional<Deps>& deps) {
 
 }  // namespace
 
-void check_network(House& house, Findings& f) {
+void check_network(House& house, const std::stop_token& stop, Findings& f) {
   const std::string& url = house.settings().api_url;
   const TimePoint asked = house.clock().now();
-  const Deadline deadline;
-  const auto reach = reach_marketplace(url, house.settings().ca_file, deadline.token());
+  const auto reach = reach_marketplace(url, house.settings().ca_file, stop);
   if (!reach) return take(f, "network", reach.error());
   const TimePoint answered = house.clock().now();
   f.good("network", "the marketplace " + url + " answers");
@@ -91,10 +66,8 @@ void check_network(House& house, Findings& f) {
                         fixed(std::max(1.0, seconds), 0) + " s");
 }
 
-void check_account(House& house, Findings& f) {
+void check_account(House& house, const std::stop_token& stop, Findings& f) {
   if (!house.key()) return;  // said already
-  const Deadline deadline;
-  const std::stop_token stop = deadline.token();
   auto account = house.market().account(stop);
   if (!account) {
     take(f, "account", account.error());
@@ -113,11 +86,10 @@ void check_account(House& house, Findings& f) {
     f.good("rights", text("the key reads the account's instances: ", instances->size()));
 }
 
-void check_rentals(House& house, Findings& f) {
+void check_rentals(House& house, const std::stop_token& stop, Findings& f) {
   std::optional<Deps> deps;
   if (house.key()) {
-    const Deadline deadline;
-    auto opened = house.open(deadline.token());
+    auto opened = house.open(stop);
     if (opened) {
       deps.emplace(*opened);
       f.good("ledger", "the ledger opens");

@@ -14,13 +14,13 @@ using Mark = Finding::Mark;
 
 namespace {
 
-Findings examined(House& house) {
+Findings examined(House& house, const std::stop_token& stop = {}) {
   Findings f;
   check_home(house, f);
   check_clients(house, "/usr/bin/vast-gpu", f);
-  check_network(house, f);
-  check_account(house, f);
-  check_rentals(house, f);
+  check_network(house, stop, f);
+  check_account(house, stop, f);
+  check_rentals(house, stop, f);
   return f;
 }
 
@@ -121,6 +121,17 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
       CHECK(to_text(f).find("wrong-key") == std::string::npos);
     }
   }
+}
+
+SCENARIO("doctor: no time is left for the marketplace") {
+  RentalStage stage(VASTGPU_BINARY, {.machines = false});
+  std::stop_source over;
+  over.request_stop();
+  const Findings f = examined(stage.house(), over.get_token());
+  is(f, "network", Mark::bad);
+  is(f, "account", Mark::bad);
+  is(f, "state", Mark::ok);
+  CHECK(to_text(f).find("did not answer in time\n      fix: vast-gpu doctor") != std::string::npos);
 }
 
 SCENARIO("doctor: an account without credit") {

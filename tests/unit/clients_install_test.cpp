@@ -87,6 +87,7 @@ TEST_CASE("every client: installed, installed again, and undone without a trace"
     CHECK(content(job.file) == written);
     CHECK(stage.uninstall(job).removed_file);
     CHECK_FALSE(fs::exists(job.file));
+    CHECK_FALSE(fs::exists(stage.places.home));  // it was made for this file
     CHECK(stage.uninstall(job).outcome == InstallOutcome::already);
   }
   for (const auto& entry : fs::recursive_directory_iterator(stage.folder.path()))
@@ -110,6 +111,16 @@ TEST_CASE("a file that was there is given back byte for byte, permissions and li
   CHECK(fs::is_symlink(job.file));
   CHECK(content(real) == before);
   CHECK(real_disk().mode(real) == 0640U);
+}
+
+TEST_CASE("a folder that was made for the file goes with it, unless something else is in it by now") {
+  const Stage stage;
+  const InstallJob job = stage.job(*find_client("cursor"));
+  fs::create_directories(stage.places.home);
+  stage.install(job);
+  stage.folder.write("home/.cursor/other", "x");
+  CHECK(stage.uninstall(job).removed_file);
+  CHECK(fs::exists(stage.places.home / ".cursor/other"));
 }
 
 TEST_CASE("what others wrote after us stays when ours goes") {

@@ -11,6 +11,7 @@ TEST_CASE("man page and completion know every command, option and client") {
   const CommandModel model = line.model();
   CHECK(model.commands.size() >= 14);
   const std::string page = man_page(model, "1.2.3");
+  CHECK(page.find(" in [") == std::string::npos);  // how the parser checks a value is not its name
   CHECK(page.starts_with(".TH vast\\-gpu 1 \"\" \"vast\\-gpu 1.2.3\""));
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const std::string script = completion_script(model, shell);
