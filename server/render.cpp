@@ -86,7 +86,8 @@ json render_tool(const Tool& tool, Version v) {
                         {"openWorldHint", true}};
     if (!tool.spec.title.empty()) j["annotations"]["title"] = tool.spec.title;
   }
-  if (has_structured_content(v)) j["outputSchema"] = tool.output_schema;
+  if (has_structured_content(v))
+    j["outputSchema"] = tool.make_output_schema ? tool.make_output_schema() : tool.output_schema;
   if (has_titles(v) && !tool.view.empty()) j["_meta"]["ui"]["resourceUri"] = tool.view;
   return j;
 }

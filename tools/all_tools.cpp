@@ -66,7 +66,7 @@ std::vector<Tool> all_tools(Workplace& w) {
                           monitor_tool(w),   collect_tool(w),    extend_tool(w), list_tool(w),
                           destroy_tool(w),   destroy_all_tool(w)};
   for (Tool& tool : tools) {
-    tool.output_schema = output_schema(tool.spec.name);
+    tool.make_output_schema = [name = tool.spec.name] { return output_schema(name); };
     tool.view = page_of(tool.spec.name);
     tool = with_reach(w, std::move(tool));
   }

@@ -103,6 +103,9 @@ struct Tool {
   json input_schema;  ///< root "type":"object", additionalProperties false
   json output_schema;
   std::function<Result<Envelope>(const json& arguments, CallContext& call)> call;
+  /// Makes the output schema when it is listed: a large one costs time and memory that a start must not take.
+  /// Empty: `output_schema` as it stands.
+  std::function<json()> make_output_schema = {};
   std::string view = {};  ///< "ui://..." of the page that shows its answers; empty: none
 };
 

@@ -16,8 +16,10 @@ const began = performance.now();
 const stage = await Stage.open('apps');
 const server = new Server(program, stage.environment);
 const forwarded = [];  // what the page asked of the server, through the host
+let refuses = false;     // what the host says to that, for a while
 const screen = await Screen.open((name, args) => {
   forwarded.push({ name, args });
+  if (refuses) throw new Error('the server is away');
   return server.call(name, args);
 });
 const money = (usd) => '$' + usd.toFixed(usd < 0.1 && usd !== 0 ? 3 : 2);
@@ -158,6 +160,13 @@ assert.deepEqual(forwarded, [{ name: 'monitor', args: { instance_id: id, lines: 
 await screen.find('button', 'Refresh').click();
 await screen.frame.getByText('Refreshed.').waitFor();
 assert.deepEqual(forwarded.map((f) => f.name), ['monitor', 'list', 'monitor']);
+refuses = true;
+await screen.find('button', 'Refresh').click();
+await screen.frame.getByText('Not refreshed, so this may have changed: the server is away').waitFor();
+refuses = false;
+await screen.find('button', 'Refresh').click();
+await screen.frame.getByText('Refreshed.').waitFor();
+assert.doesNotMatch(await screen.text(), /Not refreshed/);
 await screen.fits('rentals');
 if (pictures) await screen.picture(pictures, 'rentals-light');
 await screen.proper('rentals');
