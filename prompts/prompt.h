@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace vastgpu {
 
@@ -17,6 +18,12 @@ struct PromptArgument {
   std::vector<std::string> suggestions = {};  ///< offered while it is typed
 };
 
+/// One turn of the conversation that a prompt begins.
+struct PromptMessage {
+  std::string role = "user";  ///< or "assistant"
+  json content;               ///< one block in the protocol's words: {"type":"text","text":...}
+};
+
 struct Prompt {
   std::string name;  ///< "vast-gpu"
   std::string title;
@@ -24,6 +31,9 @@ struct Prompt {
   std::vector<PromptArgument> arguments;
   /// One user message. Values are all strings.
   std::function<Result<std::string>(const std::map<std::string, std::string>& arguments)> text;
+  /// In place of `text` where one user message of text is not enough; empty: `text` is all.
+  std::function<Result<std::vector<PromptMessage>>(const std::map<std::string, std::string>& arguments)>
+      messages = {};
 };
 
 /// All prompts, in the order they are listed.

@@ -1,8 +1,5 @@
 #include "server/rpc.h"
 
-#include <algorithm>
-#include <array>
-
 #include "core/log.h"
 
 namespace vastgpu {
@@ -50,12 +47,6 @@ tl::expected<Request, BadMessage> read_request(const json& message) {
     request.params = *params;
   }
   return request;
-}
-
-bool is_log_level(const json& level) {
-  static constexpr std::array kLevels = {"debug", "info",     "notice", "warning",
-                                         "error", "critical", "alert",  "emergency"};
-  return level.is_string() && std::ranges::any_of(kLevels, [&](const char* known) { return level == known; });
 }
 
 std::string result_message(const json& id, const std::string& result) {

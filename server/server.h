@@ -15,6 +15,8 @@ struct ServerParts {
   std::vector<Prompt> prompts;
   ResourceCatalogue resources;
   std::string instructions;  ///< for the model, under 2 KB
+  /// Modern requests may ask for log messages. The protocol deprecates that, and stderr has ours.
+  bool modern_logging = false;
 };
 
 struct ServerOptions {

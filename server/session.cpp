@@ -156,7 +156,7 @@ void Session::initialize(const json& params, Reply reply) {
   legacy_ = negotiate(*requested);
   spoken_ = true;
   json result = {{"protocolVersion", to_string(*legacy_)},
-                 {"capabilities", server_capabilities(*legacy_)},
+                 {"capabilities", server_capabilities(*legacy_, parts_.modern_logging)},
                  {"serverInfo", server_info(*legacy_)}};
   if (!parts_.instructions.empty()) result["instructions"] = parts_.instructions;
   std::move(reply).result(result);

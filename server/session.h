@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "server/call_log.h"
 #include "server/calls.h"
 #include "server/progress.h"
 #include "server/server.h"
@@ -58,12 +59,14 @@ class Session {
   void call_tool(Incoming in);
   void list_resources(Incoming in);
   void read_resource(Incoming in);
+  std::shared_ptr<CallLog> call_log(const Incoming& in, const std::string& logger) const;
   void start(Incoming in, WorkerPool& pool, Work work, const std::string& doing, const json& when_busy);
 
   const ServerParts& parts_;
   LineWriter& writer_;
-  std::optional<Version> legacy_;  ///< what an initialize negotiated
-  bool spoken_ = false;            ///< a handshake or a modern request was answered
+  std::optional<Version> legacy_;     ///< what an initialize negotiated
+  bool spoken_ = false;               ///< a handshake or a modern request was answered
+  int log_floor_ = kDefaultLogFloor;  ///< of the legacy session
   std::map<std::string, Reply> listens_;
   std::array<std::string, kVersions> tool_lists_;  ///< serialised results, made when first asked for
 

@@ -56,7 +56,7 @@ RpcError resource_error(const Error& error, const std::string& uri, Version v) {
 
 void Session::discover(Incoming in) {
   json result = {{"supportedVersions", {to_string(Version::v2026_07_28)}},
-                 {"capabilities", server_capabilities(in.version)}};
+                 {"capabilities", server_capabilities(in.version, parts_.modern_logging)}};
   if (!parts_.instructions.empty()) result["instructions"] = parts_.instructions;
   std::move(in.reply).result(complete(std::move(result), in.version, Caching::fixed));
 }
@@ -65,9 +65,9 @@ void Session::ping(Incoming in) { std::move(in.reply).raw_result("{}"); }
 
 void Session::set_log_level(Incoming in) {
   const auto level = in.params.find("level");
-  if (level == in.params.end() || !is_log_level(*level))
-    return std::move(in.reply).error(invalid("unknown log level"));
-  // Any floor is kept: our log goes to stderr, and what a model should know is in the results.
+  const auto rank = level == in.params.end() ? std::nullopt : log_rank(*level);
+  if (!rank) return std::move(in.reply).error(invalid("unknown log level"));
+  log_floor_ = *rank;
   std::move(in.reply).raw_result("{}");
 }
 
@@ -108,11 +108,11 @@ void Session::get_prompt(Incoming in) {
     if (argument.required && !arguments.contains(argument.name))
       return std::move(in.reply).error(invalid("missing argument: " + argument.name));
 
-  const auto text = prompt->text(arguments);
-  if (!text) return std::move(in.reply).error(invalid(to_text(text.error())));
-  const json message = {{"role", "user"}, {"content", {{"type", "text"}, {"text", *text}}}};
+  const auto messages = prompt_messages(*prompt, arguments);
+  if (!messages) return std::move(in.reply).error(invalid(to_text(messages.error())));
   std::move(in.reply).result(
-      complete({{"description", prompt->description}, {"messages", json::array({message})}}, in.version));
+      complete({{"description", prompt->description}, {"messages", render_messages(*messages, in.version)}},
+               in.version));
 }
 
 void Session::list_templates(Incoming in) {
@@ -174,6 +174,10 @@ void Session::call_tool(Incoming in) {
   const std::string name = read_field<std::string>(in.params, "name").value_or("");
   const Tool* tool = find_tool(parts_.tools, name);
   if (!tool) return std::move(in.reply).error(invalid("Unknown tool: " + clean_line(name, 100)));
+  if (is_modern(in.version) && !declares(client_capabilities(in.params), tool->needs))
+    return std::move(in.reply).error({kMissingCapability,
+                                      name + " needs a capability that the request does not declare",
+                                      {{"requiredCapabilities", tool->needs}}});
   json arguments = json::object();
   if (const auto given = in.params.find("arguments"); given != in.params.end() && !given->is_null()) {
     if (!given->is_object()) return std::move(in.reply).error(invalid("arguments must be an object"));
@@ -229,6 +233,14 @@ void Session::read_resource(Incoming in) {
         "reading", {});
 }
 
+/// Null where this request wants no log, or this server offers it none.
+std::shared_ptr<CallLog> Session::call_log(const Incoming& in, const std::string& logger) const {
+  const auto floor = is_modern(in.version) ? wanted_log_floor(in.params) : std::optional(log_floor_);
+  if (!floor || (is_modern(in.version) && !parts_.modern_logging)) return nullptr;
+  return std::make_shared<CallLog>(*floor, logger,
+                                   [this](const std::string& message) { writer_.write(message); });
+}
+
 /// Runs the work on the pool. `when_busy` is the result if that is full; null means an error.
 void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string& doing,
                     const json& when_busy) {
@@ -243,12 +255,17 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
         [this](const std::string& message) { writer_.write(message); }, std::chrono::steady_clock::now());
     ticker_.add(progress);
   }
+  const auto log = call_log(in, doing);
   const auto call = calls_.open(std::move(in.reply), std::move(progress));
-  const bool taken = pool.submit([this, call, work = std::move(work)] {
+  const bool taken = pool.submit([this, call, log, work = std::move(work)] {
     CallContext context{.stop = call->stop.get_token(), .progress = [](double, const std::string&) {}};
     if (call->progress)
       context.progress = [report = call->progress](double done, const std::string& message) {
         report->report(done, message, std::chrono::steady_clock::now());
+      };
+    if (log)
+      context.log = [log, stop = context.stop](const std::string& level, const json& data) {
+        if (!stop.stop_requested()) log->write(level, data);  // a cancelled call says nothing more
       };
     tl::expected<json, RpcError> answer = tl::unexpected(RpcError{kInternalError, "internal error", {}});
     try {
@@ -257,6 +274,7 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
       answer = tl::unexpected(RpcError{kInternalError, "internal error: " + clean_line(e.what()), {}});
     } catch (...) {  // a library's own type: the answer above stands
     }
+    if (log) log->close();
     auto reply = calls_.finish(*call);
     if (!reply) return;  // cancelled
     if (answer)

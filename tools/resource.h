@@ -13,16 +13,16 @@ namespace vastgpu {
 struct ResourceInfo {
   std::string uri;  ///< "vast-gpu://rentals/123"
   std::string name;
-  std::string title;
-  std::string description;
+  std::string title = {};
+  std::string description = {};
   std::string mime_type = "application/json";
 };
 
 struct ResourceTemplate {
   std::string uri_template;  ///< "vast-gpu://jobs/{instance_id}/{experiment}/log"
   std::string name;
-  std::string title;
-  std::string description;
+  std::string title = {};
+  std::string description = {};
   std::string mime_type = "text/plain";
 };
 

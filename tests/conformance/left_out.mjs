@@ -1,0 +1,13 @@
+/** Scenarios that are not played, and why. Every other one is. */
+const http = 'a rule of HTTP itself; on stdio there is nothing that it could hold for';
+export const left_out = {
+  'server-session-lifecycle': http,
+  'server-sse-polling': http,
+  'server-sse-multiple-streams': http,
+  'dns-rebinding-protection': http,
+  'http-header-validation': http,
+  'http-custom-header-server-validation': http,
+};
+
+/** Checks that only warn (a SHOULD), and why ours is what it is. Any other warning counts as a failure. */
+export const only_warned = {};
