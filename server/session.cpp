@@ -30,14 +30,15 @@ class Batch {
   std::string answers_;
 };
 
-/// The id of a document that is too deep to be taken in whole.
+/// The id of a request that is too deep to be taken in whole. A response has an id of ours: an error under it
+/// would be a second answer to whatever the client asked under the same number.
 std::optional<json> salvage_id(const std::string& line) {
   const auto shallow = [](int depth, json::parse_event_t event, json&) {
     return depth == 0 ||
            (event != json::parse_event_t::object_start && event != json::parse_event_t::array_start);
   };
   const json message = json::parse(line, shallow, /*allow_exceptions=*/false);
-  if (!message.is_object()) return std::nullopt;
+  if (!message.is_object() || !message.contains("method")) return std::nullopt;
   const auto id = message.find("id");
   if (id == message.end() || !(id->is_string() || id->is_number_integer())) return std::nullopt;
   return *id;

@@ -56,7 +56,8 @@ struct Asked {
   std::map<std::string, int> exactly;  ///< of these, the ones that must, unless something was cancelled
   bool cancelled = false;
 
-  void take(const json& message, bool in_batch) {
+  /// `loosely`: an answer to it may come under no id, or with others.
+  void take(const json& message, bool loosely) {
     if (!message.is_object()) return;
     const auto method = message.find("method");
     const auto id = message.find("id");
@@ -66,7 +67,7 @@ struct Asked {
     }
     if (method == message.end() && (message.contains("result") || message.contains("error"))) return;
     ++at_most[id->dump()];
-    if (!in_batch) ++exactly[id->dump()];
+    if (!loosely) ++exactly[id->dump()];
   }
 };
 
@@ -78,7 +79,7 @@ Asked asked_in(std::string_view input) {
     if (message.is_array())
       for (const json& part : message) asked.take(part, true);
     else
-      asked.take(message, false);
+      asked.take(message, !parse_json(std::string(line), "a line"));  // too deep: the answer may lack the id
   }
   return asked;
 }
