@@ -118,6 +118,11 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
                  .what = "this rental can cost up to " + money(quote.worst_case) +
                          ", the limit of this call is " + money(*request.max_usd),
                  .next_step = "raise max_usd, or pick a cheaper quote"});
+  if (request.approved && quote.worst_case > *request.approved)
+    return fail({.code = Code::over_budget,
+                 .what = "this rental can cost up to " + money(quote.worst_case) + ", the user said yes to " +
+                         money(*request.approved),
+                 .next_step = "ask the user again, with the new number"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
   if (auto ours = d.ledger.pin_account(account->id); !ours)
@@ -178,9 +183,11 @@ Result<Usd> renew_to_of(const Deps& d, const Rental& rental, const LaunchRequest
     if (!found) return fail(std::move(found).error());
     envelope = *std::move(found);
   }
-  const Usd most =
+  Usd most =
       renewable_to(rental.worst_case, d.settings.account, read_project_settings(rental.project), envelope);
-  return request.max_usd ? std::max(rental.worst_case, std::min(most, *request.max_usd)) : most;
+  for (const auto& limit : {request.max_usd, request.approved})
+    if (limit) most = std::max(rental.worst_case, std::min(most, *limit));
+  return most;
 }
 
 /// What the live list shows of it, should this ledger be lost.
@@ -274,6 +281,17 @@ Error taken(const std::vector<std::string>& given_up) {
 
 }  // namespace
 
+Result<bool> was_begun(const Deps& d, const Quote& quote) {
+  Quote first = quote;
+  if (quote.id != first_id(quote.id)) {
+    auto found = d.ledger.quote(first_id(quote.id));
+    if (!found) return fail(std::move(found).error());
+    if (!*found) return false;
+    first = **std::move(found);
+  }
+  return current_attempt(d, first).map([](const Attempt& attempt) { return attempt.rental.has_value(); });
+}
+
 Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Caller& caller) {
   LaunchRequest request = asked;
   auto first = d.ledger.quote(first_id(request.quote_id));
@@ -298,6 +316,9 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Ca
         std::min(attempt->rental->lease_end, from + std::chrono::duration_cast<Duration>((*first)->lease));
     request.envelope = attempt->rental->envelope;
     request.replaces = attempt->rental->replaces;
+    // A yes is to a number, whichever machine it is spent on.
+    const Usd yes = std::max(attempt->rental->worst_case, attempt->rental->renew_to);
+    request.approved = std::min(request.approved.value_or(yes), yes);
   }
   std::string public_key;
   for (;;) {

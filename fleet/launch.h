@@ -11,6 +11,8 @@ struct LaunchRequest {
   std::optional<Usd> max_usd;  ///< this call's own limit on the worst case
   std::string envelope = {};   ///< id of the envelope that it draws from; empty: none
   std::string replaces = {};   ///< label of the rental whose work it goes on with
+  /// What the person said yes to: neither the worst case nor a renewal goes above it. Lifts no limit.
+  std::optional<Usd> approved = {};
 };
 
 struct LaunchOutcome {
@@ -21,6 +23,10 @@ struct LaunchOutcome {
   std::vector<std::string> given_up;  ///< machines that failed before this one, and why; all confirmed gone
   std::string warning;
 };
+
+/// Whether a rental of this quote, or of one of its stand-ins, was begun: then it was approved before.
+/// @error as Ledger
+Result<bool> was_begun(const Deps& d, const Quote& quote);
 
 /// Rents what a quote describes, or goes on with the rental that this quote already has: calling twice never
 /// rents twice. A machine that fails is destroyed, confirmed gone, remembered, and the quote's next stand-in

@@ -37,13 +37,13 @@ Result<void> move_lease(const Deps& d, Rental& rental, Hours by, const LeaseTerm
     return fail({.code = Code::invalid_argument,
                  .what = "that is no number of hours to lease",
                  .next_step = "extend by less"});
-  out.added = dearest_price(rental) * (by + (stopped ? Hours(kGuardGrace) : Hours(0)));
+  out.added = extension_cost(rental, by);
   const Usd worst = rental.worst_case + out.added;
   if (terms.most && worst.value > terms.most->value + kRounding)
-    return fail(
-        {.code = Code::over_budget,
-         .what = "it could then cost " + money(worst) + ", and it may be renewed up to " + money(*terms.most),
-         .next_step = "ask the user, and call extend"});
+    return fail({.code = Code::over_budget,
+                 .what = "it could then cost " + money(worst) + ", and it may grow to " + money(*terms.most) +
+                         " without a new yes",
+                 .next_step = "ask the user, and call extend"});
   const IntentLimits limits =
       limits_for(d.settings.account->limits, d.settings.settings_file, terms.budget, std::nullopt);
   auto moved = d.ledger.extend_lease(rental.label, end, worst, d.clock.now(), limits).and_then([&] {
@@ -108,6 +108,10 @@ Result<bool> notice_stopped(const Deps& d, Rental& rental, std::stop_token stop)
   if (!row) return fail(std::move(row).error());
   if (!*row || judge(**row) != BootVerdict::stopped) return false;
   return advance(d, rental, Event::seen_stopped).map([] { return true; });
+}
+
+Usd extension_cost(const Rental& rental, Hours by) {
+  return dearest_price(rental) * (by + (rental.status == Status::stopped ? Hours(kGuardGrace) : Hours(0)));
 }
 
 Result<ExtendOutcome> extend(const Deps& d, InstanceId id, Hours by, const LeaseTerms& terms,

@@ -45,6 +45,9 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
 Result<bool> shorten(const Deps& d, Rental& rental, TimePoint new_end, const std::string& why,
                      const Caller& caller);
 
+/// What `by` more hours add to the worst case; a stopped machine starts again for them.
+Usd extension_cost(const Rental& rental, Hours by);
+
 /// What an hour of it is counted at: the price that was shown, or the one seen later where that is dearer.
 UsdPerHour dearest_price(const Rental& rental);
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,13 @@ struct PromptMessage {
   json content;               ///< one block in the protocol's words: {"type":"text","text":...}
 };
 
+/// What the person is asked before the prompt is made, where the client can pass it on. The fields become
+/// arguments.
+struct PromptForm {
+  std::string message;
+  json schema;  ///< a flat form: object, properties, required
+};
+
 struct Prompt {
   std::string name;  ///< "vast-gpu"
   std::string title;
@@ -34,6 +42,7 @@ struct Prompt {
   /// In place of `text` where one user message of text is not enough; empty: `text` is all.
   std::function<Result<std::vector<PromptMessage>>(const std::map<std::string, std::string>& arguments)>
       messages = {};
+  std::optional<PromptForm> form = {};
 };
 
 /// All prompts, in the order they are listed.

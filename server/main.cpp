@@ -52,7 +52,9 @@ int serve_stdio() {
   options.stop = signals.token();
   const auto house = open_house("serve", true);
   if (!house) return 2;
-  return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions}, options);
+  return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions,
+                lasting_memory(house->settings().state_folder)},
+               options);
 }
 
 int run(int argc, char** argv) {

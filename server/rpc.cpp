@@ -24,7 +24,7 @@ tl::expected<Request, BadMessage> read_request(const json& message) {
       return bad(std::nullopt, "an id must be a string or an integer");
   }
   if (!message.contains("method")) {
-    // We send no requests, so any response is to something we do not know.
+    // Whoever sent a request of ours has taken its answer out before; this is to something we do not know.
     if (message.contains("result") || message.contains("error")) return tl::unexpected(BadMessage{});
     return bad(std::move(id), "a request needs a method");
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "prompts/prompt.h"
+#include "server/ask_memory.h"
 #include "tools/resource.h"
 #include "tools/tool.h"
 
@@ -14,7 +15,8 @@ struct ServerParts {
   std::vector<Tool> tools;
   std::vector<Prompt> prompts;
   ResourceCatalogue resources;
-  std::string instructions;  ///< for the model, under 2 KB
+  std::string instructions;             ///< for the model, under 2 KB
+  AskMemory asking = process_memory();  ///< tools that spend need one that lasts
   /// Modern requests may ask for log messages. The protocol deprecates that, and stderr has ours.
   bool modern_logging = false;
 };

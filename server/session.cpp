@@ -49,6 +49,7 @@ std::optional<json> salvage_id(const std::string& line) {
 Session::Session(const ServerParts& parts, std::size_t workers, LineWriter& writer)
     : parts_(parts),
       writer_(writer),
+      questions_(parts.asking, [&writer](const std::string& message) { writer.write(message); }),
       tool_workers_(std::max<std::size_t>(workers, 1), kMaxWaiting),
       resource_workers_(kResourceWorkers, kMaxWaiting) {}
 
@@ -88,6 +89,7 @@ void Session::refuse_line(const std::optional<json>& id, const RpcError& error, 
 }
 
 void Session::receive_message(const json& message, const Outlet& outlet, bool in_batch) {
+  if (is_response(message)) return questions_.answered(message);
   auto request = read_request(message);
   if (!request) {
     if (const BadMessage& bad = request.error(); bad.answer) refuse_line(bad.id, *bad.answer, outlet);
@@ -155,6 +157,7 @@ void Session::initialize(const json& params, Reply reply) {
     return std::move(reply).error(
         {kInvalidParams, "initialize needs protocolVersion, capabilities and clientInfo", {}});
   legacy_ = negotiate(*requested);
+  legacy_client_ = params.at("capabilities");
   spoken_ = true;
   json result = {{"protocolVersion", to_string(*legacy_)},
                  {"capabilities", server_capabilities(*legacy_, parts_.modern_logging)},

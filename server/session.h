@@ -11,6 +11,7 @@
 #include "server/call_log.h"
 #include "server/calls.h"
 #include "server/progress.h"
+#include "server/questions.h"
 #include "server/server.h"
 #include "server/transport.h"
 #include "server/version.h"
@@ -65,12 +66,14 @@ class Session {
   const ServerParts& parts_;
   LineWriter& writer_;
   std::optional<Version> legacy_;     ///< what an initialize negotiated
+  json legacy_client_;                ///< what its client said there that it can do
   bool spoken_ = false;               ///< a handshake or a modern request was answered
   int log_floor_ = kDefaultLogFloor;  ///< of the legacy session
   std::map<std::string, Reply> listens_;
   std::array<std::string, kVersions> tool_lists_;  ///< serialised results, made when first asked for
 
   // Used by workers, so declared before them and destroyed after.
+  Questions questions_;
   CallTable calls_;
   ProgressTicker ticker_;
   WorkerPool tool_workers_;

@@ -9,7 +9,6 @@ namespace vastgpu {
 namespace {
 
 constexpr std::size_t kMaxListens = 32;         // they cost a map entry each; a client needs one
-constexpr std::size_t kMaxPromptText = 10'000;  // bytes of one prompt argument
 constexpr std::size_t kMaxCompletions = 100;    // the protocol's limit
 
 RpcError invalid(std::string message, json data = {}) {
@@ -89,32 +88,6 @@ void Session::list_prompts(Incoming in) {
   std::move(in.reply).result(complete({{"prompts", std::move(prompts)}}, in.version, Caching::fixed));
 }
 
-void Session::get_prompt(Incoming in) {
-  const std::string name = read_field<std::string>(in.params, "name").value_or("");
-  const Prompt* prompt = find_named(parts_.prompts, name);
-  if (!prompt) return std::move(in.reply).error(invalid("Unknown prompt: " + clean_line(name, 100)));
-
-  std::map<std::string, std::string> arguments;
-  if (const auto given = in.params.find("arguments"); given != in.params.end() && !given->is_null()) {
-    if (!given->is_object()) return std::move(in.reply).error(invalid("arguments must be an object"));
-    for (const auto& [key, value] : given->items()) {
-      if (!value.is_string() || value.get_ref<const std::string&>().size() > kMaxPromptText)
-        return std::move(in.reply).error(
-            invalid("argument " + clean_line(key, 100) + " must be a string of at most 10000 bytes"));
-      arguments[key] = value.get<std::string>();
-    }
-  }
-  for (const PromptArgument& argument : prompt->arguments)
-    if (argument.required && !arguments.contains(argument.name))
-      return std::move(in.reply).error(invalid("missing argument: " + argument.name));
-
-  const auto messages = prompt_messages(*prompt, arguments);
-  if (!messages) return std::move(in.reply).error(invalid(to_text(messages.error())));
-  std::move(in.reply).result(
-      complete({{"description", prompt->description}, {"messages", render_messages(*messages, in.version)}},
-               in.version));
-}
-
 void Session::list_templates(Incoming in) {
   if (has_cursor(in.params)) return std::move(in.reply).error(bad_cursor());
   json templates = json::array();
@@ -188,16 +161,22 @@ void Session::call_tool(Incoming in) {
                                     .what = "the server is busy: too many calls are waiting",
                                     .next_step = "wait for some of them to end, then call again"},
                                    v);
+  AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
+                                     in.params, legacy_client_);
+  asked.once = tool->spec.effect != ToolEffect::read_only;
   start(
       std::move(in), tool_workers_,
-      [this, tool, v, arguments = std::move(arguments)](CallContext& call) -> tl::expected<json, RpcError> {
+      [this, tool, v, asked = std::move(asked)](CallContext& call) -> tl::expected<json, RpcError> {
         if (call.stop.stop_requested() || calls_.ending())
           return render_failure({.code = Code::cancelled,
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
                                 v);
-        const auto answer = tool->call(arguments, call);
-        return answer ? render_answer(*answer, v) : render_failure(answer.error(), v);
+        return questions_.run(asked, call, [&](CallContext& round) -> tl::expected<Round, RpcError> {
+          const auto answer = tool->call(asked.by.arguments, round);
+          if (!answer) return Round{render_failure(answer.error(), v)};
+          return Round{render_answer(*answer, v), answer->asks, answer->ask_state};
+        });
       },
       name, busy);
 }

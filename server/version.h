@@ -30,6 +30,8 @@ constexpr bool has_progress_message(Version v) { return v >= Version::v2025_03_2
 constexpr bool has_completions_capability(Version v) { return v >= Version::v2025_03_26; }
 constexpr bool has_batches(Version v) { return v == Version::v2025_03_26; }
 constexpr bool has_titles(Version v) { return v >= Version::v2025_06_18; }
+constexpr bool has_elicitation(Version v) { return v >= Version::v2025_06_18; }
+constexpr bool has_form_mode(Version v) { return v >= Version::v2025_11_25; }
 constexpr bool has_resource_links(Version v) { return v >= Version::v2025_06_18; }
 constexpr bool has_structured_content(Version v) { return v >= Version::v2025_06_18; }
 

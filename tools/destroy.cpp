@@ -3,8 +3,10 @@
 #include "core/text.h"
 #include "fleet/bring_home.h"
 #include "fleet/finish.h"
+#include "fleet/reach.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
+#include "tools/discard_consent.h"
 
 namespace vastgpu {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 struct DestroyArgs {
   InstanceId instance_id;
   bool discard_results = false;
+  bool confirm_discard = false;
   bool stop_running = false;
   double wait_seconds = 45;
 };
@@ -19,6 +22,16 @@ struct DestroyArgs {
 Result<Envelope> destroy(Workplace& workplace, const DestroyArgs& a, CallContext& call) {
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
+  if (a.discard_results) {
+    auto rental = rental_of(*deps, a.instance_id);
+    if (!rental) return fail(std::move(rental).error());
+    json again{{"instance_id", a.instance_id}, {"discard_results", true}};
+    if (a.stop_running) again["stop_running"] = true;
+    auto consent =
+        consent_to_discard(*deps, {*rental}, a.confirm_discard, {"destroy", std::move(again)}, call);
+    if (!consent) return fail(std::move(consent).error());
+    if (consent->answer) return *std::move(consent->answer);
+  }
   auto done = finish(*deps, {a.instance_id, a.discard_results, a.stop_running},
                      caller_of(call, deps->clock, a.wait_seconds));
   if (!done) return fail(std::move(done).error());
@@ -51,6 +64,7 @@ Tool destroy_tool(Workplace& workplace) {
                   .required("instance_id", &DestroyArgs::instance_id, kInstanceHelp, id_rules())
                   .optional("discard_results", &DestroyArgs::discard_results,
                             "true only on the user's word: destroy without bringing results home")
+                  .optional("confirm_discard", &DestroyArgs::confirm_discard, kConfirmDiscardHelp)
                   .optional("stop_running", &DestroyArgs::stop_running,
                             "true: stop experiments that still run; what they wrote is collected")
                   .optional("wait_seconds", &DestroyArgs::wait_seconds, kWaitHelp, wait_rules());
@@ -60,7 +74,8 @@ Tool destroy_tool(Workplace& workplace) {
                                    "destroys the machine, reads back until the marketplace no longer "
                                    "lists it, and reports what it cost. Destroys nothing while an experiment "
                                    "runs or when results cannot be brought home, unless "
-                                   "told by name to stop or to lose them.",
+                                   "told by name to stop or to lose them. With discard_results the user is "
+                                   "asked where the client shows forms; confirm_discard answers instead.",
                     .effect = ToolEffect::destroys},
                    std::move(args), [&workplace](const DestroyArgs& a, CallContext& call) {
                      return destroy(workplace, a, call);

@@ -8,6 +8,7 @@
 #include "fleet/shared_looks.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
+#include "tools/discard_consent.h"
 
 namespace vastgpu {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 struct DestroyAllArgs {
   std::string scope = "project";
   bool discard_results = false;
+  bool confirm_discard = false;
   bool stop_running = false;
   double wait_seconds = 45;
   std::optional<std::string> project;
@@ -48,6 +50,18 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
   }
   for (const Rental& r : seen->unseen)  // not listed, but not gone either
     if (a.scope == "account" || r.project == project->string()) ends.push_back({r, fail({})});
+  std::set<InstanceId> may_lose;
+  if (a.discard_results) {
+    std::vector<Rental> rentals;
+    for (const OneEnd& end : ends) rentals.push_back(end.rental);
+    json again{{"scope", a.scope}, {"project", project->string()}, {"discard_results", true}};
+    if (a.stop_running) again["stop_running"] = true;
+    auto consent =
+        consent_to_discard(*deps, rentals, a.confirm_discard, {"destroy-all", std::move(again)}, call);
+    if (!consent) return fail(std::move(consent).error());
+    if (consent->answer) return *std::move(consent->answer);
+    may_lose = std::move(consent->agreed);
+  }
   const Caller caller = caller_of(call, deps->clock, a.wait_seconds);
   TimePoint first = deps->clock.now();
   for (const OneEnd& end : ends) first = std::min(first, end.rental.created);
@@ -63,7 +77,8 @@ Result<Envelope> destroy_all(Workplace& workplace, const DestroyAllArgs& a, Call
           const std::scoped_lock hold(telling);
           caller.progress(f, text("instance ", end.rental.instance->value, ": ", m));
         };
-        end.outcome = finish(shared, {*end.rental.instance, a.discard_results, a.stop_running}, own);
+        end.outcome = finish(
+            shared, {*end.rental.instance, may_lose.contains(*end.rental.instance), a.stop_running}, own);
       });
   }
 
@@ -123,6 +138,7 @@ Tool destroy_all_tool(Workplace& workplace) {
                     {.choices = {"project", "account"}})
           .optional("discard_results", &DestroyAllArgs::discard_results,
                     "true only on the user's word: destroy without bringing results home")
+          .optional("confirm_discard", &DestroyAllArgs::confirm_discard, kConfirmDiscardHelp)
           .optional("stop_running", &DestroyAllArgs::stop_running,
                     "true: stop experiments that still run; what they wrote is collected")
           .optional("wait_seconds", &DestroyAllArgs::wait_seconds, kWaitHelp, wait_rules())
@@ -133,7 +149,8 @@ Tool destroy_all_tool(Workplace& workplace) {
        .description =
            "Does what destroy does for every machine of ours at once, and reports the total cost. Machines "
            "that others rented on the account are "
-           "named and not touched; a machine whose results cannot be brought home is kept and named.",
+           "named and not touched; a machine whose results cannot be brought home is kept and named. With "
+           "discard_results the user is asked where the client shows forms; confirm_discard answers instead.",
        .effect = ToolEffect::destroys},
       std::move(args),
       [&workplace](const DestroyAllArgs& a, CallContext& call) { return destroy_all(workplace, a, call); });

@@ -7,14 +7,17 @@
 #include "fleet/renew.h"
 #include "tools/all_tools.h"
 #include "tools/common.h"
+#include "tools/rent_consent.h"
 
 namespace vastgpu {
 namespace {
 
+constexpr int kUsualRentals = 3;  // of an envelope
+
 struct RentArgs {
   std::optional<std::string> quote_id, project;
   std::optional<OfferId> offer_id;
-  std::optional<double> max_usd, lease_hours, envelope_usd;
+  std::optional<double> approve_usd, max_usd, lease_hours, envelope_usd;
   std::optional<int> envelope_rentals;
   std::optional<std::string> envelope_until, envelope_id;
   double wait_seconds = 45;
@@ -22,10 +25,6 @@ struct RentArgs {
 
 Result<std::string> quote_for_offer(const Deps& d, const RentArgs& a, const ProjectSettings& settings,
                                     const std::filesystem::path& project, std::stop_token stop) {
-  if (!a.offer_id)
-    return fail({.code = Code::invalid_argument,
-                 .what = "rent needs quote_id (or offer_id)",
-                 .next_step = "call provision and pass a quote_id from its answer"});
   auto open =
       d.ledger.rentals(true);  // asked for before, and the answer was lost on its way: the same rental
   if (!open) return fail(std::move(open).error());
@@ -64,12 +63,26 @@ Result<std::string> envelope_for(const Deps& d, const RentArgs& a, const std::st
                    .next_step = "approve one for this project with envelope_usd"});
     return room->envelope.id;
   }
-  EnvelopeWish wish{Usd{*a.envelope_usd}, a.envelope_rentals.value_or(3), {}};
+  EnvelopeWish wish{Usd{*a.envelope_usd}, a.envelope_rentals.value_or(kUsualRentals), {}};
   const TimePoint now = d.clock.now();
   auto until = parse_until(a.envelope_until.value_or("+24h"), now, local_offset(now));
   if (!until) return fail(std::move(until).error());
   wish.until = *until;
   return approve_envelope(d, **quote, wish).map([](const SpendingEnvelope& e) { return e.id; });
+}
+
+RentWish wish_of(const RentArgs& a) {
+  return {a.approve_usd, a.max_usd, a.envelope_usd, a.envelope_rentals.value_or(kUsualRentals),
+          a.envelope_id.has_value()};
+}
+
+/// The quote that this call is about: named, asked about, or made; empty: the person has to choose.
+Result<std::string> quote_meant(const Deps& d, const RentArgs& a, const ProjectSettings& settings,
+                                const std::filesystem::path& project, const CallContext& call) {
+  if (a.quote_id) return *a.quote_id;
+  if (std::string asked = quote_asked_about(call); !asked.empty()) return asked;
+  if (a.offer_id) return quote_for_offer(d, a, settings, project, call.stop);
+  return quote_under_way(d, project.string());
 }
 
 /// Puts the envelope of a rental into the answer.
@@ -96,12 +109,25 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   }
   const ProjectSettings settings = read_project_settings(*project);
   if (auto readable = check_budget_readable(settings); !readable) return fail(std::move(readable).error());
-  auto quote_id = a.quote_id ? Result<std::string>(*a.quote_id)
-                             : quote_for_offer(*deps, a, settings, *project, call.stop);
+  auto quote_id = quote_meant(*deps, a, settings, *project, call);
   if (!quote_id) return fail(std::move(quote_id).error());
+  if (quote_id->empty()) {
+    call.progress(0, "looking for machines to choose from");
+    auto quotes = quotes_to_choose_from(*deps, *project, settings, call.stop);
+    if (!quotes) return fail(std::move(quotes).error());
+    return ask_which(*deps, *quotes, wish_of(a), settings);
+  }
 
   LaunchRequest request{*quote_id, settings.max_budget, std::nullopt};
   if (a.max_usd) request.max_usd = Usd{*a.max_usd};
+  auto quote = deps->ledger.quote(*quote_id);
+  if (!quote) return fail(std::move(quote).error());
+  if (*quote) {  // launch says so where there is none
+    auto consent = consent_to(*deps, **quote, wish_of(a), settings, call);
+    if (!consent) return fail(std::move(consent).error());
+    if (consent->answer) return *std::move(consent->answer);
+    request.approved = consent->approved;
+  }
   auto envelope = envelope_for(*deps, a, *quote_id);
   if (!envelope) return fail(std::move(envelope).error());
   request.envelope = *std::move(envelope);
@@ -119,8 +145,8 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
     e.details += "- gave up (destroyed, confirmed gone): " + clean_line(failed, 300) + "\n";
   if (!launched->warning.empty()) e.details += "- warning: " + launched->warning + "\n";
   std::optional<Usd> disk_per_day;
-  if (const auto quote = deps->ledger.quote(r.quote_id); quote && *quote)
-    disk_per_day = (*quote)->disk_per_day;
+  if (const auto rented = deps->ledger.quote(r.quote_id); rented && *rented)
+    disk_per_day = (*rented)->disk_per_day;
   e.facts["disk_usd_per_day_after_lease"] = disk_per_day ? json(*disk_per_day) : json(nullptr);
   show_envelope(*deps, r, e);
   const json again{{"quote_id", *quote_id}, {"project", project->string()}};
@@ -178,6 +204,11 @@ Tool rent_tool(Workplace& workplace) {
           .optional("lease_hours", &RentArgs::lease_hours,
                     "With offer_id: hours until the machine ends by itself (default 4)",
                     {.minimum = 0.25, .maximum = 720})
+          .optional("approve_usd", &RentArgs::approve_usd,
+                    "The most in US dollars that the user said yes to for this rental, renewals included: "
+                    "answers the question about the price. Refused when the rental can cost more. Never "
+                    "without the user's yes to this number",
+                    {.minimum = 0, .maximum = 1e6})
           .optional("max_usd", &RentArgs::max_usd,
                     "Refuse when the rental could cost more than this many US dollars",
                     {.minimum = 0, .maximum = 1e6})
@@ -199,17 +230,22 @@ Tool rent_tool(Workplace& workplace) {
   return make_tool(
       {.name = "rent",
        .title = "Rent a machine",
-       .description = "Rents the machine of a quote and waits until SSH answers and the GPU is "
-                      "the one that was sold. Starts billing at once; show the "
-                      "total price and have the user's yes before calling. Checks max_budget of "
-                      "CLAUDE.md, the limits of settings.json (per rental, day, all that is open, "
-                      "number of machines) and the account's credit against the most it "
-                      "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
-                      "the quote's next stand-in is tried within the same "
-                      "limit. An envelope, approved once with the user's yes, lets a machine that is "
-                      "lost or outbid be replaced without asking again. Booting takes 3-15 minutes: while "
-                      "the outcome is `booting`, call "
-                      "again with the same quote_id.",
+       .description =
+           "Rents the machine of a quote and waits until SSH answers and the GPU is "
+           "the one that was sold. Starts billing at once; show the "
+           "total price and have the user's yes before calling. Where the client shows forms, the "
+           "user is asked for the price here, and with neither quote_id nor offer_id chooses among "
+           "the options; approve_usd answers instead. `declined` is final; after "
+           "`approval_needed` or `choice_needed` ask the user, then pass quote_id and approve_usd. "
+           "Checks max_budget of "
+           "CLAUDE.md, the limits of settings.json (per rental, day, all that is open, "
+           "number of machines) and the account's credit against the most it "
+           "can cost. A machine that fails to boot is destroyed, confirmed gone, and "
+           "the quote's next stand-in is tried within the same "
+           "limit. An envelope, approved once with the user's yes, lets a machine that is "
+           "lost or outbid be replaced without asking again. Booting takes 3-15 minutes: while "
+           "the outcome is `booting`, call "
+           "again with the same quote_id.",
        .effect = ToolEffect::spends_money},
       std::move(args),
       [&workplace](const RentArgs& a, CallContext& call) { return rent(workplace, a, call); });

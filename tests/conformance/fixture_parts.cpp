@@ -102,6 +102,21 @@ Prompt prompt(
           .messages = std::move(say)};
 }
 
+Prompt asking_prompt() {
+  Prompt asks =
+      prompt("test_input_required_result_prompt", {},
+             [](const std::map<std::string, std::string>& given) -> Result<std::vector<PromptMessage>> {
+               const auto context = given.find("context");
+               return std::vector<PromptMessage>{
+                   {.content = text_block(context == given.end() ? "No context." : context->second)}};
+             });
+  asks.form = {.message = "What context should the prompt use?",
+               .schema = {{"type", "object"},
+                          {"properties", {{"context", {{"type", "string"}}}}},
+                          {"required", {"context"}}}};
+  return asks;
+}
+
 }  // namespace
 
 std::string pixel_png() {
@@ -160,6 +175,7 @@ std::vector<Prompt> conformance_prompts() {
                                                           "Embedded resource content for testing.")},
                                {.content = text_block("Please process the embedded resource above.")}};
              }),
+      asking_prompt(),
       prompt("test_prompt_with_image", {},
              [](const Given&) -> Result<Messages> {
                return Messages{{.content = image_block()},

@@ -15,4 +15,7 @@ export const left_out = {
 };
 
 /** Checks that only warn (a SHOULD), and why ours is what it is. Any other warning counts as a failure. */
-export const only_warned = {};
+export const only_warned = {
+  'sep-2322-ignore-unexpected-params':
+    'the answers come without the requestState of a question; ours approve money, so they are asked for again',
+};

@@ -46,6 +46,7 @@ Result<Envelope> ask(CallContext& call) {
 ServerParts quick_parts() {
   ServerParts parts;
   parts.modern_logging = true;
+  parts.asking.wait = 2ms;  // nobody is there who would answer
   parts.tools.push_back(make_tool({.name = "echo"},
                                   ArgList<EchoArgs>{}.required("text", &EchoArgs::text, "Text"),
                                   [](const EchoArgs& a, CallContext&) -> Result<Envelope> {
