@@ -25,11 +25,10 @@ struct PromptMessage {
   json content;               ///< one block in the protocol's words: {"type":"text","text":...}
 };
 
-/// What the person is asked before the prompt is made, where the client can pass it on. The fields become
-/// arguments.
+/// A question to the person for arguments that were not given: the fields of the form are arguments.
 struct PromptForm {
   std::string message;
-  json schema;  ///< a flat form: object, properties, required
+  json schema;  ///< flat, as Question::schema
 };
 
 struct Prompt {
@@ -42,7 +41,8 @@ struct Prompt {
   /// In place of `text` where one user message of text is not enough; empty: `text` is all.
   std::function<Result<std::vector<PromptMessage>>(const std::map<std::string, std::string>& arguments)>
       messages = {};
-  std::optional<PromptForm> form = {};
+  /// What is asked first where the client can show forms; nothing: it is all there. Empty: it never asks.
+  std::function<std::optional<PromptForm>(const std::map<std::string, std::string>& arguments)> form = {};
 };
 
 /// All prompts, in the order they are listed.

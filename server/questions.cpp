@@ -129,13 +129,12 @@ tl::expected<json, RpcError> Questions::run_modern(const AskedRequest& request, 
     rounds = earlier->round;
   }
 
-  auto round = work(call);
-  if (!round) return tl::unexpected(std::move(round).error());
-  if (round->asks.empty() || rounds >= kMostRounds || !can_ask_all(request, round->asks))
-    return std::move(round->result);
-  RequestState state{.asks = std::move(round->asks), .state = std::move(round->state), .round = rounds + 1};
+  Round round = work(call);
+  if (round.asks.empty() || rounds >= kMostRounds || !can_ask_all(request, round.asks))
+    return std::move(round.result);
+  RequestState state{.asks = std::move(round.asks), .state = std::move(round.state), .round = rounds + 1};
   if (auto result = input_required(std::move(state), request)) return *std::move(result);
-  return std::move(round->result);
+  return std::move(round.result);
 }
 
 std::optional<json> Questions::input_required(RequestState state, const AskedRequest& request) const {
@@ -145,8 +144,10 @@ std::optional<json> Questions::input_required(RequestState state, const AskedReq
     return std::nullopt;
   }
   state.issued = memory_.now();
-  state.expires = state.issued + kAskFor;
-  state.mark = random_hex(16);
+  if (state.mark.empty()) {  // what is asked again keeps both: its answer counts once for all its states
+    state.expires = state.issued + kAskFor;
+    state.mark = random_hex(16);
+  }
   std::string sealed = seal(state, request.by, *key);
   if (sealed.empty()) {
     log_fact("cannot ask: the state of ", request.by.name, " is too long");
@@ -167,16 +168,15 @@ std::optional<json> Questions::input_required(RequestState state, const AskedReq
 tl::expected<json, RpcError> Questions::run_legacy(const AskedRequest& request, CallContext& call,
                                                    const Work& work) {
   for (int rounds = 0;; ++rounds) {
-    auto round = work(call);
-    if (!round) return tl::unexpected(std::move(round).error());
-    if (round->asks.empty() || rounds >= kMostRounds || !can_ask_all(request, round->asks))
-      return std::move(round->result);
+    Round round = work(call);
+    if (round.asks.empty() || rounds >= kMostRounds || !can_ask_all(request, round.asks))
+      return std::move(round.result);
     call.answers.clear();
-    for (const Question& question : round->asks) {
+    for (const Question& question : round.asks) {
       call.answers[question.key] = ask_now(question, request.version, call);
-      if (call.stop.stop_requested()) return std::move(round->result);
+      if (call.stop.stop_requested()) return std::move(round.result);
     }
-    call.ask_state = std::move(round->state);
+    call.ask_state = std::move(round.state);
   }
 }
 

@@ -24,7 +24,7 @@ AskedRequest asked_request(Version v, AskedBy by, const json& params, const json
 
 /// What one run of the work gave: its result, unless `asks` can be asked.
 struct Round {
-  json result;
+  tl::expected<json, RpcError> result;
   std::vector<Question> asks = {};
   json state = {};
 };
@@ -34,7 +34,7 @@ class Questions {
   Questions(AskMemory memory, ClientRequests::Send send)
       : memory_(std::move(memory)), requests_(std::move(send)) {}
 
-  using Work = std::function<tl::expected<Round, RpcError>(CallContext& call)>;
+  using Work = std::function<Round(CallContext& call)>;
   /// Runs the work, asks what it asks, and runs it again with the answers; the result of the request.
   /// @error -32602  a state that does not hold; what the work refuses
   tl::expected<json, RpcError> run(const AskedRequest& request, CallContext& call, const Work& work);

@@ -30,7 +30,7 @@ struct RequestState {
   TimePoint expires{};
   int round = 1;          ///< how often the tool has asked in this call
   bool again = false;     ///< these were asked before, and what came did not fit
-  std::string mark = {};  ///< random; names this state where it may be used once
+  std::string mark = {};  ///< random; names the question where its answer counts once
 };
 
 /// Empty when it would be longer than kMaxState.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "server/prompt_round.h"
 #include "server/render.h"
 #include "server/session.h"
 
@@ -9,6 +10,7 @@ namespace vastgpu {
 namespace {
 
 constexpr std::size_t kMaxListens = 32;         // they cost a map entry each; a client needs one
+constexpr std::size_t kMaxPromptText = 10'000;  // bytes of one prompt argument
 constexpr std::size_t kMaxCompletions = 100;    // the protocol's limit
 
 RpcError invalid(std::string message, json data = {}) {
@@ -86,6 +88,37 @@ void Session::list_prompts(Incoming in) {
   json prompts = json::array();
   for (const Prompt& prompt : parts_.prompts) prompts.push_back(render_prompt(prompt, in.version));
   std::move(in.reply).result(complete({{"prompts", std::move(prompts)}}, in.version, Caching::fixed));
+}
+
+void Session::get_prompt(Incoming in) {
+  const std::string name = read_field<std::string>(in.params, "name").value_or("");
+  const Prompt* prompt = find_named(parts_.prompts, name);
+  if (!prompt) return std::move(in.reply).error(invalid("Unknown prompt: " + clean_line(name, 100)));
+
+  std::map<std::string, std::string> arguments;
+  if (const auto given = in.params.find("arguments"); given != in.params.end() && !given->is_null()) {
+    if (!given->is_object()) return std::move(in.reply).error(invalid("arguments must be an object"));
+    for (const auto& [key, value] : given->items()) {
+      if (!value.is_string() || value.get_ref<const std::string&>().size() > kMaxPromptText)
+        return std::move(in.reply).error(
+            invalid("argument " + clean_line(key, 100) + " must be a string of at most 10000 bytes"));
+      arguments[key] = value.get<std::string>();
+    }
+  }
+  const Version v = in.version;
+  if (!prompt->form) {
+    const auto result = prompt_round(*prompt, std::move(arguments), v, CallContext{}).result;
+    return result ? std::move(in.reply).result(*result) : std::move(in.reply).error(result.error());
+  }
+  AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
+                                     in.params, legacy_client_);
+  asked.once = false;  // words cost nothing
+  start(std::move(in), tool_workers_,
+        [this, prompt, v, arguments, asked = std::move(asked)](CallContext& call) {
+          return questions_.run(
+              asked, call, [&](CallContext& round) { return prompt_round(*prompt, arguments, v, round); });
+        },
+        name, {});
 }
 
 void Session::list_templates(Incoming in) {
@@ -172,10 +205,10 @@ void Session::call_tool(Incoming in) {
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
                                 v);
-        return questions_.run(asked, call, [&](CallContext& round) -> tl::expected<Round, RpcError> {
+        return questions_.run(asked, call, [&](CallContext& round) -> Round {
           const auto answer = tool->call(asked.by.arguments, round);
-          if (!answer) return Round{render_failure(answer.error(), v)};
-          return Round{render_answer(*answer, v), answer->asks, answer->ask_state};
+          if (!answer) return {render_failure(answer.error(), v)};
+          return {render_answer(*answer, v), answer->asks, answer->ask_state};
         });
       },
       name, busy);

@@ -7,6 +7,7 @@
 #include "fleet/quote.h"
 #include "fleet/renew.h"
 #include "tools/all_tools.h"
+#include "tools/asking.h"
 #include "tools/common.h"
 #include "tools/provision_view.h"
 
@@ -131,6 +132,10 @@ Result<Envelope> provision(Workplace& workplace, const ProvisionArgs& a, CallCon
   Envelope e = show_options(*found, profile, budget, warnings, std::move(facts),
                             renewal_of(*found, deps->settings.account, settings));
   add_renewals(e.facts, *found, deps->settings.account, settings);
+  if (!found->options.empty() && can_ask(call.client))
+    e.next.push_back({"rent",
+                      {{"project", project->string()}},
+                      "lets the user choose one of these by a form, and rents what is chosen"});
   for (const QuotedOption& o : found->options)
     e.next.push_back({"rent",
                       {{"quote_id", o.quote.id}, {"project", project->string()}},

@@ -1,5 +1,7 @@
 #include "tools/rent_consent.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -131,10 +133,16 @@ Result<std::vector<Quote>> asked_about(const Deps& d, const CallContext& call) {
   return quotes;
 }
 
-/// Launch would refuse it whatever the person says, and says why better.
-bool refused_anyway(const Deps& d, const Quote& q, const RentWish& wish) {
-  return d.clock.now() > q.expires || (wish.max_usd && q.worst_case > Usd{*wish.max_usd}) ||
-         !d.settings.account;
+/// Launch refuses it whatever the person says, and says why better.
+bool refused_anyway(const Deps& d, const Quote& q, const RentWish& wish, const ProjectSettings& settings) {
+  if (d.clock.now() > q.expires || !d.settings.account) return true;
+  std::optional<Usd> own;
+  if (wish.max_usd) own = Usd{*wish.max_usd};
+  const IntentLimits limits =
+      limits_for(d.settings.account->limits, d.settings.settings_file, settings.max_budget, own);
+  return std::ranges::any_of(
+      std::array{own, settings.max_budget, limits.account.per_rental},
+      [&](const auto& limit) { return limit && q.worst_case.value > limit->value + 1e-6; });
 }
 
 }  // namespace
@@ -169,14 +177,16 @@ Result<RentConsent> consent_to(const Deps& d, const Quote& quote, const RentWish
                          money(Usd{*wish.approve_usd}),
                  .next_step = "ask the user for a yes to the higher number, or pick a cheaper quote"});
   }
-  if (wish.in_envelope || refused_anyway(d, quote, wish) || !can_ask(call.client)) return RentConsent{};
+  if (wish.in_envelope || refused_anyway(d, quote, wish, settings) || !can_ask(call.client))
+    return RentConsent{};
   Envelope e = needs_approval(d, {quote}, wish, settings);
-  e.asks.push_back(yes_or_no(kKey,
-                             text("Rent ", machine_words(quote), " for ",
-                                  clean_line(std::filesystem::path(quote.project).filename().string(), 60),
-                                  "?\n", price_words(d, quote, wish, settings), ". ", end_of(d, quote),
-                                  envelope_words(wish), " It bills from the moment it is rented."),
-                             text("Yes, rent it: at most ", money(quote.worst_case))));
+  e.asks.push_back(yes_or_no(
+      kKey,
+      text("Rent ", machine_words(quote), " for ",
+           clean_line(std::filesystem::path(quote.project).filename().string(), 60), "?\n",
+           price_words(d, quote, wish, settings), ". ", end_of(d, quote), envelope_words(wish),
+           " It bills from the moment it is rented. The price holds until ", to_iso8601(quote.expires), "."),
+      text("Yes, rent it: at most ", money(quote.worst_case))));
   e.ask_state = state_of(d, {quote}, wish, settings);
   return RentConsent{std::move(e)};
 }

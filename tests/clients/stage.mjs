@@ -138,7 +138,9 @@ export class Guest {
   async close() {
     await this.client.close();
     assert.deepEqual(await this.ended, { code: 0, signal: null });
-    const complaints = this.kit.kills ? this.errors.filter((e) => !/aborted/.test(e)) : this.errors;
+    // The old SDKs take a notification in hand after the answer that came behind it.
+    const known = /aborted|progress notification for an unknown token/;
+    const complaints = this.kit.kills ? this.errors.filter((e) => !known.test(e)) : this.errors;
     assert.deepEqual(complaints, [], 'the client complained');
   }
 }

@@ -110,10 +110,13 @@ Prompt asking_prompt() {
                return std::vector<PromptMessage>{
                    {.content = text_block(context == given.end() ? "No context." : context->second)}};
              });
-  asks.form = {.message = "What context should the prompt use?",
-               .schema = {{"type", "object"},
-                          {"properties", {{"context", {{"type", "string"}}}}},
-                          {"required", {"context"}}}};
+  asks.form = [](const std::map<std::string, std::string>& given) -> std::optional<PromptForm> {
+    if (given.contains("context")) return std::nullopt;
+    return PromptForm{.message = "What context should the prompt use?",
+                      .schema = {{"type", "object"},
+                                 {"properties", {{"context", {{"type", "string"}}}}},
+                                 {"required", {"context"}}}};
+  };
   return asks;
 }
 

@@ -50,6 +50,21 @@ AskingFixture::AskingFixture() {
                                     .params = {{"messages", json::array()}, {"maxTokens", 5}}});
                   return e;
                 }));
+  parts_.prompts.push_back(
+      {.name = "greet",
+       .title = "Greet",
+       .description = "Says hello",
+       .arguments = {{.name = "who", .description = "A name", .required = true}},
+       .text = [](const std::map<std::string, std::string>& a) -> Result<std::string> {
+         return "Say hello to " + a.at("who");
+       },
+       .form = [](const std::map<std::string, std::string>& a) -> std::optional<PromptForm> {
+         if (a.contains("who")) return std::nullopt;
+         return PromptForm{"Whom?",
+                           {{"type", "object"},
+                            {"properties", {{"who", {{"type", "string"}}}}},
+                            {"required", json::array({"who"})}}};
+       }});
   parts_.asking = process_memory();
   parts_.asking.now = [now = now_] { return TimePoint(Duration(*now)); };
 }

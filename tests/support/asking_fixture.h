@@ -8,7 +8,8 @@
 
 namespace vastgpu {
 
-/// pay{amount}: asks, then counts what was spent. look{}: asks for roots and a sample, spends nothing.
+/// pay{amount}: asks, then counts what was spent. look{}: asks for roots and a sample, spends nothing. The
+/// prompt greet(who) asks whom.
 class AskingFixture {
  public:
   AskingFixture();

@@ -151,6 +151,8 @@ TEST_CASE("what does not fit the form is asked for once more") {
   fixture.pass(5s);
   if (GENERATE(true, false)) {
     CHECK(outcome(client.ask(retry(3, again, kYes))) == "paid");
+    CHECK(client.ask(retry(4, asked, kYes)).at("error").at("code") == kInvalidParams);  // the same question
+    CHECK(fixture.spent() == 3);
   } else {
     CHECK(outcome(client.ask(retry(3, again, bad))) == "unheard");
     CHECK(fixture.spent() == 0);
@@ -284,4 +286,29 @@ TEST_CASE("clients that never said so, or are too old for it, are not asked") {
   CHECK(answer.at("content").at(0).at("text").get<std::string>().find("approval_needed") !=
         std::string::npos);
   CHECK(client.finish().empty());
+}
+
+TEST_CASE("a prompt asks for an argument that was not given") {
+  AskingFixture fixture;
+  WireClient client(fixture.parts());
+  const auto get = [&](json params, const json& can) {
+    params["name"] = "greet";
+    json request = modern(1, "prompts/get", std::move(params));
+    request["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = can;
+    return client.ask(request);
+  };
+  const auto words = [](const json& answer) {
+    return answer.at("result").at("messages").at(0).at("content").at("text");
+  };
+  CHECK(words(get({{"arguments", {{"who", "Ada"}}}}, kForms)) == "Say hello to Ada");
+  CHECK(get(json::object(), json::object()).at("error").at("code") == kInvalidParams);
+  const json asked = get(json::object(), kForms).at("result");
+  REQUIRE(asked.at("resultType") == "input_required");
+  const auto answer = [&](const json& said) {
+    return get({{"requestState", asked.at("requestState")}, {"inputResponses", {{"arguments", said}}}},
+               kForms);
+  };
+  fixture.pass(3s);
+  CHECK(words(answer({{"action", "accept"}, {"content", {{"who", "Alan"}}}})) == "Say hello to Alan");
+  CHECK(answer(kNo).at("error").at("code") == kInvalidParams);
 }
