@@ -13,7 +13,12 @@
 namespace vastgpu {
 
 json server_info(Version v);
-json server_capabilities(Version v);
+/// What only some servers can do.
+struct Extras {
+  bool watched = false;  ///< resources can be subscribed to
+  bool tasks = false;
+};
+json server_capabilities(Version v, Extras extras = {});
 
 /// Adds what every result of this revision carries.
 json complete(json result, Version v);

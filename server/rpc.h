@@ -15,6 +15,7 @@ inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;
 inline constexpr int kLegacyResourceNotFound = -32002;  ///< before 2026-07-28 only
+inline constexpr int kMissingCapability = -32021;       ///< 2026-07-28 only
 inline constexpr int kUnsupportedVersion = -32022;      ///< 2026-07-28 only
 
 struct RpcError {

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "prompts/prompt.h"
+#include "server/task_store.h"
 #include "tools/resource.h"
+#include "tools/suggest.h"
 #include "tools/tool.h"
 
 namespace vastgpu {
@@ -14,7 +16,10 @@ struct ServerParts {
   std::vector<Tool> tools;
   std::vector<Prompt> prompts;
   ResourceCatalogue resources;
-  std::string instructions;  ///< for the model, under 2 KB
+  std::string instructions;     ///< for the model, under 2 KB
+  Suggest suggest = {};         ///< for what is typed; empty: only what the prompts know
+  TaskParts tasks = {};         ///< calls that outlive their request; without a store there are none
+  std::size_t page_size = 500;  ///< of lists; most clients read the first page only
 };
 
 struct ServerOptions {
