@@ -16,6 +16,7 @@ constexpr auto kKept = std::chrono::hours(24);  // ttlMs, from creation
 constexpr int kPollMs = 2000;
 // Real time: it paces our own looks and decides nothing else.
 constexpr auto kMindEvery = std::chrono::milliseconds(500);
+constexpr auto kTellEvery = std::chrono::seconds(2);  // progress on record: each time a write that is synced
 constexpr auto kBetweenTurns = std::chrono::milliseconds(500);
 
 const char* const kStopped =
@@ -238,7 +239,9 @@ void Tasks::mind(const std::stop_token& stop) {
     for (const auto& task : open) {
       {
         const std::scoped_lock hold(task->mutex);
-        if (!task->told) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!task->told && now - task->told_at >= kTellEvery) {
+          task->told_at = now;
           task->record.updated = parts_.store->now();
           task->told = parts_.store->change(task->record).has_value();
         }

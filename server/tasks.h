@@ -58,9 +58,10 @@ class Tasks {
 
  private:
   struct Running {
-    std::mutex mutex;  // guards the two below
+    std::mutex mutex;  // guards the three below
     StoredTask record;
     bool told = true;  ///< the message is on record
+    std::chrono::steady_clock::time_point told_at = std::chrono::steady_clock::now();
     std::atomic<bool> cancelled{false};
     std::stop_source stop;
     std::shared_ptr<void> hold;
