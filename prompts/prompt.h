@@ -17,6 +17,7 @@ struct PromptArgument {
   std::string description;
   bool required = false;
   std::vector<std::string> suggestions = {};  ///< offered while it is typed
+  std::string completes = {};  ///< "experiment", "request"...: what is on record to offer; empty: nothing
 };
 
 /// One turn of the conversation that a prompt begins.

@@ -59,11 +59,13 @@ json server_info(Version v) {
   return info;
 }
 
-json server_capabilities(Version v, bool modern_logging) {
-  // No listChanged and no subscribe: lists stay as they are, and jobs are watched with the monitor tool.
+json server_capabilities(Version v, Extras extras) {
+  // Tools and prompts never change; what can be read comes and goes with rentals.
   json can = {{"tools", json::object()}, {"prompts", json::object()}, {"resources", json::object()}};
+  if (extras.watched) can["resources"] = {{"subscribe", true}, {"listChanged", true}};
+  if (extras.tasks && is_modern(v)) can["extensions"]["io.modelcontextprotocol/tasks"] = json::object();
   if (has_completions_capability(v)) can["completions"] = json::object();
-  if (!is_modern(v) || modern_logging) can["logging"] = json::object();
+  if (!is_modern(v) || extras.modern_logging) can["logging"] = json::object();
   return can;
 }
 
@@ -113,6 +115,10 @@ json render_resource(const ResourceInfo& resource, Version v) {
   json j = described(resource, v);
   j["uri"] = resource.uri;
   if (!resource.mime_type.empty()) j["mimeType"] = resource.mime_type;
+  if (!resource.audience.empty()) j["annotations"]["audience"] = resource.audience;
+  if (resource.priority) j["annotations"]["priority"] = *resource.priority;
+  if (has_titles(v) && !resource.last_modified.empty())
+    j["annotations"]["lastModified"] = resource.last_modified;
   return j;
 }
 

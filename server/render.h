@@ -13,8 +13,13 @@
 namespace vastgpu {
 
 json server_info(Version v);
-/// `modern_logging`: see ServerParts.
-json server_capabilities(Version v, bool modern_logging = false);
+/// What only some servers can do.
+struct Extras {
+  bool watched = false;  ///< resources can be subscribed to
+  bool tasks = false;
+  bool modern_logging = false;  ///< see ServerParts
+};
+json server_capabilities(Version v, Extras extras = {});
 
 /// Adds what every result of this revision carries.
 json complete(json result, Version v);

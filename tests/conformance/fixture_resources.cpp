@@ -42,6 +42,12 @@ ResourceCatalogue conformance_resources() {
                     .description = "Data of one id",
                     .mime_type = "application/json"}};
   all.read = read;
+  // All of it stays as it is: it can be watched, and nothing comes.
+  all.marks.of = [](const std::string& uri) {
+    return read(uri) ? std::optional<std::string>("as ever") : std::nullopt;
+  };
+  all.marks.list = [] { return std::string("as ever"); };
+  all.marks.folders = [](const std::string&) { return std::vector<std::filesystem::path>(); };
   return all;
 }
 

@@ -11,6 +11,8 @@ int main() {
   ServerParts parts;
   parts.tools = conformance_tools();
   for (Tool& tool : conformance_asking_tools()) parts.tools.push_back(std::move(tool));
+  for (Tool& tool : conformance_task_tools()) parts.tools.push_back(std::move(tool));
+  parts.tasks = conformance_tasks();
   parts.prompts = conformance_prompts();
   parts.resources = conformance_resources();
   parts.instructions = "A fixture for the public conformance suite.";

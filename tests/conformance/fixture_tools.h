@@ -8,6 +8,8 @@ namespace vastgpu {
 std::vector<Tool> conformance_tools();
 /// Tools that ask the client: forms, a sample of its model, its roots.
 std::vector<Tool> conformance_asking_tools();
+std::vector<Tool> conformance_task_tools();
+TaskParts conformance_tasks();
 std::vector<Prompt> conformance_prompts();
 ResourceCatalogue conformance_resources();
 

@@ -9,6 +9,7 @@ export const left_out = {
   'http-header-validation': http,
   'http-custom-header-server-validation': http,
   'tasks-request-headers': http,
+  'tasks-mrtr-input': 'ours ask before a task begins, never inside one: nothing may wait for a person while a machine bills',
   'sep-2640-skills-directory': skills,
   'sep-2640-skills-enumeration': skills,
   'sep-2640-skills-manifest': skills,

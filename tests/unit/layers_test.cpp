@@ -112,8 +112,8 @@ TEST_CASE("the protocol engine stands on core and the bare idea of a tool, so th
   std::smatch list;
   REQUIRE(std::regex_search(all, list, std::regex(R"(set\(protocol ([^)]+)\))")));
   const std::string names = list[1];
-  const std::set<std::string> of_tools{"tools/tool.h", "tools/asking.h", "tools/resource.h",
-                                       "prompts/prompt.h"};
+  const std::set<std::string> of_tools{"tools/tool.h",    "tools/asking.h",   "tools/resource.h",
+                                       "tools/suggest.h", "prompts/prompt.h", "state/stored_task.h"};
   const std::regex word(R"(([a-z_]+)\.cpp)"), include(R"rx(#include "([^"]+)")rx");
   std::set<std::string> engine;
   for (std::sregex_iterator it(names.begin(), names.end(), word), end; it != end; ++it)
