@@ -109,7 +109,8 @@ TaskWork suite_work() {
   const auto same = [](const std::string&, const json& arguments) { return arguments; };
   return {.begin =
               [](const std::string& tool, const json&) {
-                if (tool == "slow_compute" || tool == "failing_job" || tool == "protocol_error_job")
+                if (tool == "slow_compute" || tool == "failing_job" || tool == "protocol_error_job" ||
+                    tool == "confirm_delete")
                   return TaskWork::Begin::at_once;
                 return tool == "test_tool_with_task" ? TaskWork::Begin::after_first_turn
                                                      : TaskWork::Begin::never;
@@ -137,6 +138,10 @@ std::vector<Tool> conformance_task_tools() {
             }),
       plain("protocol_error_job", json::object(),
             [](const json&, CallContext&) -> Result<Envelope> { throw std::runtime_error("a bug"); }),
+      // The suite's own asks within its task; ours ask before one begins, so this one has nothing left to
+      // ask.
+      plain("confirm_delete", json::object(),
+            [](const json&, CallContext&) -> Result<Envelope> { return done("Deleted."); }),
       plain("test_tool_with_task", json::object(), greet_later),
   };
   // The suite wants this one to be refused to a client that takes no tasks.
