@@ -11,7 +11,16 @@ find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 
 add_library(deps::ssh2 ALIAS PkgConfig::SSH2)
 add_library(deps::sqlite ALIAS PkgConfig::SQLITE)
-add_library(deps::archive ALIAS PkgConfig::ARCHIVE)
+
+# Loaded at run time by the name that it has here (remote/libarchive.h), so nothing is linked.
+pkg_get_variable(ARCHIVE_FOLDER libarchive libdir)
+file(REAL_PATH ${ARCHIVE_FOLDER}/libarchive.so archive_file)
+string(REGEX MATCH "libarchive\\.so\\.[0-9]+" archive_name ${archive_file})
+add_library(deps_archive INTERFACE)
+target_include_directories(deps_archive SYSTEM INTERFACE ${ARCHIVE_INCLUDE_DIRS})
+target_compile_definitions(deps_archive INTERFACE VASTGPU_LIBARCHIVE="${archive_name}")
+target_link_libraries(deps_archive INTERFACE ${CMAKE_DL_LIBS})
+add_library(deps::archive ALIAS deps_archive)
 
 # Distributions ship cpp-httplib compiled, with the flags that its header must see; the plain header works as well.
 pkg_check_modules(HTTPLIB IMPORTED_TARGET cpp-httplib)

@@ -1,5 +1,6 @@
 #include "core/files.h"
 #include "core/text.h"
+#include "fleet/followed_log.h"
 #include "fleet/job_files.h"
 #include "fleet/job_reading.h"
 #include "fleet/jobs.h"
@@ -130,6 +131,7 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
     LogFollow alone;
     LogFollow& log = follow != nullptr ? (*follow)[name] : alone;
     follow_log(log, parts["log " + name], parts["old " + name]);
+    keep_followed(d, rental, name, log.window);
     read_job(one, facts, log.window, terms);
     if (one.job.state != before.state || one.job.exit_code != before.exit_code || one.job.note != before.note)
       if (auto noted = d.ledger.note_job(one.job, before.state); !noted)

@@ -8,7 +8,8 @@ Prompt monitor_experiment_prompt() {
           .title = "Watch an experiment",
           .description = "How the running experiments stand: progress, health, cost so far, time left",
           .arguments = {{.name = "experiment",
-                         .description = "Its name, or a machine's id. Empty: all that run"}},
+                         .description = "Its name, or a machine's id. Empty: all that run",
+                         .completes = "experiment_or_instance"}},
           .text = [](const std::map<std::string, std::string>& arguments) -> Result<std::string> {
             const auto given = arguments.find("experiment");
             const bool named = given != arguments.end() && !given->second.empty();

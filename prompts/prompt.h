@@ -17,6 +17,13 @@ struct PromptArgument {
   std::string description;
   bool required = false;
   std::vector<std::string> suggestions = {};  ///< offered while it is typed
+  std::string completes = {};  ///< "experiment", "request"...: what is on record to offer; empty: nothing
+};
+
+/// One turn of the conversation that a prompt begins.
+struct PromptMessage {
+  std::string role = "user";  ///< or "assistant"
+  json content;               ///< one block in the protocol's words: {"type":"text","text":...}
 };
 
 /// A question to the person for arguments that were not given: the fields of the form are arguments.
@@ -32,6 +39,9 @@ struct Prompt {
   std::vector<PromptArgument> arguments;
   /// One user message. Values are all strings.
   std::function<Result<std::string>(const std::map<std::string, std::string>& arguments)> text;
+  /// In place of `text` where one user message of text is not enough; empty: `text` is all.
+  std::function<Result<std::vector<PromptMessage>>(const std::map<std::string, std::string>& arguments)>
+      messages = {};
   /// What is asked first where the client can show forms; nothing: it is all there. Empty: it never asks.
   std::function<std::optional<PromptForm>(const std::map<std::string, std::string>& arguments)> form = {};
 };

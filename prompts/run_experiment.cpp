@@ -11,7 +11,8 @@ Prompt run_experiment_prompt() {
       .arguments =
           {{.name = "experiment",
             .description =
-                "Which one: a name from the plan, or the command itself. Empty: the next in the plan"}},
+                "Which one: a name from the plan, or the command itself. Empty: the next in the plan",
+            .completes = "experiment"}},
       .text = [](const std::map<std::string, std::string>& arguments) -> Result<std::string> {
         const auto given = arguments.find("experiment");
         const bool named = given != arguments.end() && !given->second.empty();

@@ -142,7 +142,8 @@ Prompt vast_gpu_prompt() {
                              "What to train, or: provision, rent ID, setup ID, run ID, monitor, collect ID, "
                              "extend ID, list, destroy ID, destroy-all",
                          .suggestions = {"provision", "rent", "setup", "run", "monitor", "collect", "extend",
-                                         "list", "destroy", "destroy-all"}}},
+                                         "list", "destroy", "destroy-all"},
+                         .completes = "request"}},
           .text = [](const std::map<std::string, std::string>& arguments) -> Result<std::string> {
             const auto given = arguments.find("request");
             const std::string request = given == arguments.end() ? "" : clean_line(given->second, 2000);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <vector>
 
 #include "core/crash_point.h"
 #include "core/text.h"
@@ -24,7 +25,8 @@ Result<bool> pack_file(TarWriter& tar, const LocalTree& tree, const LocalFile& f
   if (!file) return false;
   if (auto begun = tar.begin("f/" + f.path, f.size, f.changed, f.mode); !begun)
     return fail(std::move(begun).error());
-  static thread_local std::array<char, 256 * 1024> buffer;
+  // Made by the threads that pack: an array here would be part of every thread, and of an idle server's memory.
+  static thread_local std::vector<char> buffer(std::size_t{256} * 1024);
   for (std::uint64_t sent = 0; sent < f.size;) {
     const std::span<char> part(buffer.data(), std::min<std::uint64_t>(buffer.size(), f.size - sent));
     if (!file->read(sent, part)) return false;

@@ -5,14 +5,8 @@
 #include <mutex>
 
 #include "core/text.h"
-#include "state/ask_marks.h"
 
 namespace vastgpu {
-namespace {
-
-TimePoint real_time() { return SystemClock().now(); }
-
-}  // namespace
 
 AskMemory process_memory() {
   struct Memory {
@@ -28,18 +22,7 @@ AskMemory process_memory() {
     std::erase_if(memory->taken, [&](const auto& one) { return one.second < now; });
     return memory->taken.emplace(mark, until).second;
   };
-  out.now = real_time;
-  return out;
-}
-
-AskMemory lasting_memory(const std::filesystem::path& state_folder) {
-  const auto marks = std::make_shared<AskMarks>(state_folder);
-  AskMemory out;
-  out.key = [marks] { return marks->key(); };
-  out.take = [marks](const std::string& mark, TimePoint until, TimePoint now) {
-    return marks->take(mark, until, now);
-  };
-  out.now = real_time;
+  out.now = [] { return SystemClock().now(); };
   return out;
 }
 

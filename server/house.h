@@ -51,6 +51,7 @@ class House : public Workplace {
   Result<Deps> open(std::stop_token stop) override;
   std::optional<Deps> open_known() override;
   Ledger* known_ledger() override;
+  std::filesystem::path state_folder() const override { return settings_.state_folder; }
   Result<std::filesystem::path> project(const std::optional<std::string>& argument) override;
 
   const HouseSettings& settings() const { return settings_; }

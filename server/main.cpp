@@ -19,6 +19,7 @@
 #include "server/install_command.h"
 #include "server/instructions.h"
 #include "server/keep_command.h"
+#include "server/ledger_tasks.h"
 #include "server/panic_command.h"
 #include "server/reap_command.h"
 #include "server/server.h"
@@ -55,8 +56,14 @@ int serve_stdio() {
   options.stop = signals.token();
   const auto house = open_house("serve", true);
   if (!house) return 2;
-  return serve({all_tools(*house), all_prompts(), all_resources(*house), kInstructions,
-                lasting_memory(house->settings().state_folder)},
+  LedgerTasks tasks(ledger_of(*house));
+  return serve({.tools = all_tools(*house),
+                .prompts = all_prompts(),
+                .resources = all_resources(*house),
+                .instructions = kInstructions,
+                .asking = lasting_memory(house->settings().state_folder),
+                .suggest = suggest_from(*house),
+                .tasks = {&tasks, tools_as_tasks()}},
                options);
 }
 

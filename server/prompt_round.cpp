@@ -15,10 +15,9 @@ tl::expected<json, RpcError> words_of(const Prompt& prompt,
   for (const PromptArgument& argument : prompt.arguments)
     if (argument.required && !arguments.contains(argument.name))
       return tl::unexpected(invalid("missing argument: " + argument.name));
-  const auto text = prompt.text(arguments);
-  if (!text) return tl::unexpected(invalid(to_text(text.error())));
-  const json message = {{"role", "user"}, {"content", {{"type", "text"}, {"text", *text}}}};
-  return complete({{"description", prompt.description}, {"messages", json::array({message})}}, v);
+  const auto messages = prompt_messages(prompt, arguments);
+  if (!messages) return tl::unexpected(invalid(to_text(messages.error())));
+  return complete({{"description", prompt.description}, {"messages", render_messages(*messages, v)}}, v);
 }
 
 }  // namespace

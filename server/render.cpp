@@ -43,6 +43,15 @@ json link_block(const ResourceLink& link) {
   return {{"type", "resource_link"}, {"uri", link.uri}, {"name", link.name}, {"mimeType", link.mime_type}};
 }
 
+/// A block as this revision may have it: older parsers refuse a kind that they do not know.
+json gated(const json& block, Version v) {
+  const std::string kind = block.value("type", "");
+  const bool known = (kind != "audio" || has_audio(v)) && (kind != "resource_link" || has_resource_links(v));
+  if (known) return block;
+  const std::string name = block.value("uri", block.value("mimeType", ""));
+  return {{"type", "text"}, {"text", "[" + kind + ": " + name + "]"}};
+}
+
 }  // namespace
 
 json server_info(Version v) {
@@ -51,11 +60,13 @@ json server_info(Version v) {
   return info;
 }
 
-json server_capabilities(Version v) {
-  // No listChanged and no subscribe: lists stay as they are, and jobs are watched with the monitor tool.
+json server_capabilities(Version v, Extras extras) {
+  // Tools and prompts never change; what can be read comes and goes with rentals.
   json can = {{"tools", json::object()}, {"prompts", json::object()}, {"resources", json::object()}};
+  if (extras.watched) can["resources"] = {{"subscribe", true}, {"listChanged", true}};
+  if (extras.tasks && is_modern(v)) can["extensions"]["io.modelcontextprotocol/tasks"] = json::object();
   if (has_completions_capability(v)) can["completions"] = json::object();
-  if (!is_modern(v)) can["logging"] = json::object();
+  if (!is_modern(v) || extras.modern_logging) can["logging"] = json::object();
   return can;
 }
 
@@ -86,8 +97,10 @@ json render_tool(const Tool& tool, Version v) {
                         {"openWorldHint", true}};
     if (!tool.spec.title.empty()) j["annotations"]["title"] = tool.spec.title;
   }
-  if (has_structured_content(v))
-    j["outputSchema"] = tool.make_output_schema ? tool.make_output_schema() : tool.output_schema;
+  if (has_structured_content(v)) {
+    const json schema = tool.make_output_schema ? tool.make_output_schema() : tool.output_schema;
+    if (!schema.is_null()) j["outputSchema"] = schema;
+  }
   if (has_titles(v) && !tool.view.empty()) j["_meta"]["ui"]["resourceUri"] = tool.view;
   return j;
 }
@@ -106,6 +119,10 @@ json render_resource(const ResourceInfo& resource, Version v) {
   json j = described(resource, v);
   j["uri"] = resource.uri;
   if (!resource.mime_type.empty()) j["mimeType"] = resource.mime_type;
+  if (!resource.audience.empty()) j["annotations"]["audience"] = resource.audience;
+  if (resource.priority) j["annotations"]["priority"] = *resource.priority;
+  if (has_titles(v) && !resource.last_modified.empty())
+    j["annotations"]["lastModified"] = resource.last_modified;
   return j;
 }
 
@@ -126,9 +143,27 @@ json render_content(const ResourceContent& content) {
   return item;
 }
 
+Result<std::vector<PromptMessage>> prompt_messages(const Prompt& prompt,
+                                                   const std::map<std::string, std::string>& arguments) {
+  if (prompt.messages) return prompt.messages(arguments);
+  return prompt.text(arguments).map([](const std::string& text) {
+    return std::vector<PromptMessage>{{.content = {{"type", "text"}, {"text", text}}}};
+  });
+}
+
+json render_messages(const std::vector<PromptMessage>& messages, Version v) {
+  json all = json::array();
+  for (const PromptMessage& one : messages)
+    all.push_back({{"role", one.role}, {"content", gated(one.content, v)}});
+  return all;
+}
+
 json render_answer(const Envelope& envelope, Version v) {
-  json result = {{"content", text_block(to_text(envelope))}, {"isError", false}};
-  if (has_structured_content(v)) result["structuredContent"] = to_structured(envelope);
+  json result = {{"content", json::array()}, {"isError", false}};
+  if (envelope.blocks.empty()) result["content"] = text_block(to_text(envelope));
+  for (const json& block : envelope.blocks) result["content"].push_back(gated(block, v));
+  if (has_structured_content(v) && !envelope.outcome.empty())
+    result["structuredContent"] = to_structured(envelope);
   if (has_resource_links(v))  // older parsers refuse a block that they do not know
     for (const ResourceLink& link : envelope.links) result["content"].push_back(link_block(link));
   return complete(std::move(result), v);

@@ -13,7 +13,13 @@
 namespace vastgpu {
 
 json server_info(Version v);
-json server_capabilities(Version v);
+/// What only some servers can do.
+struct Extras {
+  bool watched = false;  ///< resources can be subscribed to
+  bool tasks = false;
+  bool modern_logging = false;  ///< see ServerParts
+};
+json server_capabilities(Version v, Extras extras = {});
 
 /// Adds what every result of this revision carries.
 json complete(json result, Version v);
@@ -27,6 +33,11 @@ json render_prompt(const Prompt& prompt, Version v);
 json render_resource(const ResourceInfo& resource, Version v);
 json render_template(const ResourceTemplate& resource, Version v);
 json render_content(const ResourceContent& content);
+
+/// What a prompt says for these arguments, by either of its functions.
+Result<std::vector<PromptMessage>> prompt_messages(const Prompt& prompt,
+                                                   const std::map<std::string, std::string>& arguments);
+json render_messages(const std::vector<PromptMessage>& messages, Version v);
 
 /// The result of tools/call: the same facts as text and, where the revision has it, as structured content.
 json render_answer(const Envelope& envelope, Version v);

@@ -54,12 +54,6 @@ tl::expected<Request, BadMessage> read_request(const json& message) {
   return request;
 }
 
-bool is_log_level(const json& level) {
-  static constexpr std::array kLevels = {"debug", "info",     "notice", "warning",
-                                         "error", "critical", "alert",  "emergency"};
-  return level.is_string() && std::ranges::any_of(kLevels, [&](const char* known) { return level == known; });
-}
-
 std::string result_message(const json& id, const std::string& result) {
   return "{\"jsonrpc\":\"2.0\",\"id\":" + dump(id) + ",\"result\":" + result + "}";
 }

@@ -15,6 +15,7 @@ inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;
 inline constexpr int kLegacyResourceNotFound = -32002;  ///< before 2026-07-28 only
+inline constexpr int kMissingCapability = -32021;       ///< 2026-07-28 only
 inline constexpr int kUnsupportedVersion = -32022;      ///< 2026-07-28 only
 
 struct RpcError {
@@ -38,9 +39,6 @@ struct BadMessage {
 
 /// Checks the envelope: version, id (never null or fractional), method, params (an object, or absent).
 tl::expected<Request, BadMessage> read_request(const json& message);
-
-/// One of the eight syslog words that MCP uses.
-bool is_log_level(const json& level);
 
 /// {"jsonrpc":"2.0","id":...,"result":<result>}, on one line without its end.
 std::string result_message(const json& id, const std::string& result);

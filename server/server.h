@@ -6,7 +6,9 @@
 
 #include "prompts/prompt.h"
 #include "server/ask_memory.h"
+#include "server/task_store.h"
 #include "tools/resource.h"
+#include "tools/suggest.h"
 #include "tools/tool.h"
 
 namespace vastgpu {
@@ -17,6 +19,11 @@ struct ServerParts {
   ResourceCatalogue resources;
   std::string instructions;             ///< for the model, under 2 KB
   AskMemory asking = process_memory();  ///< tools that spend need one that lasts
+  Suggest suggest = {};                 ///< for what is typed; empty: only what the prompts know
+  TaskParts tasks = {};                 ///< calls that outlive their request; without a store there are none
+  std::size_t page_size = 500;          ///< of lists; most clients read the first page only
+  /// Modern requests may ask for log messages. The protocol deprecates that, and stderr has ours.
+  bool modern_logging = false;
 };
 
 struct ServerOptions {

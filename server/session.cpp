@@ -30,14 +30,25 @@ class Batch {
   std::string answers_;
 };
 
-/// The id of a document that is too deep to be taken in whole.
+/// What of the parts changes, and how that is noticed.
+Watched watched_parts(const ServerParts& parts, Tasks& tasks) {
+  Watched watched{parts.resources.marks, {}, {}};
+  if (tasks.offered()) {
+    watched.task = [&tasks](const std::string& id) { return tasks.state(id); };
+    watched.task_folders = [store = parts.tasks.store] { return store->folders(); };
+  }
+  return watched;
+}
+
+/// The id of a request that is too deep to be taken in whole. A response has an id of ours: an error under it
+/// would be a second answer to whatever the client asked under the same number.
 std::optional<json> salvage_id(const std::string& line) {
   const auto shallow = [](int depth, json::parse_event_t event, json&) {
     return depth == 0 ||
            (event != json::parse_event_t::object_start && event != json::parse_event_t::array_start);
   };
   const json message = json::parse(line, shallow, /*allow_exceptions=*/false);
-  if (!message.is_object()) return std::nullopt;
+  if (!message.is_object() || !message.contains("method")) return std::nullopt;
   const auto id = message.find("id");
   if (id == message.end() || !(id->is_string() || id->is_number_integer())) return std::nullopt;
   return *id;
@@ -48,6 +59,9 @@ std::optional<json> salvage_id(const std::string& line) {
 Session::Session(const ServerParts& parts, std::size_t workers, LineWriter& writer)
     : parts_(parts),
       writer_(writer),
+      tasks_(parts.tools, parts.tasks),
+      subscriptions_(watched_parts(parts, tasks_),
+                     [this](std::string message) { writer_.write(std::move(message)); }),
       questions_(parts.asking, [&writer](const std::string& message) { writer.write(message); }),
       tool_workers_(std::max<std::size_t>(workers, 1), kMaxWaiting),
       resource_workers_(kResourceWorkers, kMaxWaiting) {}
@@ -114,21 +128,17 @@ void Session::notice(const Request& notification) {
   if (notification.method != "notifications/cancelled") return;  // the others change nothing here
   const auto id = notification.params.find("requestId");
   if (id == notification.params.end()) return;
-  if (const auto listen = listens_.find(dump(*id)); listen != listens_.end()) {
-    std::move(listen->second).abandon();
-    listens_.erase(listen);
-  } else {
-    calls_.cancel(*id);
-  }
+  if (!subscriptions_.cancel(*id)) calls_.cancel(*id);
 }
 
 void Session::dispatch(Incoming in) {
+  const bool watched = parts_.resources.marks.of != nullptr, tasks = tasks_.offered();
   struct Method {
     const char* name;
     bool legacy, modern;
     void (Session::*serve)(Incoming in);
   };
-  static constexpr Method kMethods[] = {
+  const Method methods[] = {
       {"server/discover", false, true, &Session::discover},
       {"ping", true, false, &Session::ping},
       {"logging/setLevel", true, false, &Session::set_log_level},
@@ -141,8 +151,13 @@ void Session::dispatch(Incoming in) {
       {"resources/read", true, true, &Session::read_resource},
       {"completion/complete", true, true, &Session::complete_argument},
       {"subscriptions/listen", false, true, &Session::listen},
+      {"resources/subscribe", watched, false, &Session::subscribe},
+      {"resources/unsubscribe", watched, false, &Session::unsubscribe},
+      {"tasks/get", false, tasks, &Session::about_task},
+      {"tasks/update", false, tasks, &Session::about_task},
+      {"tasks/cancel", false, tasks, &Session::about_task},
   };
-  for (const Method& method : kMethods)
+  for (const Method& method : methods)
     if (in.method == method.name && (is_modern(in.version) ? method.modern : method.legacy))
       return (this->*method.serve)(std::move(in));
   std::move(in.reply).error({kMethodNotFound, "Method not found: " + clean_line(in.method, 100), {}});
@@ -159,21 +174,17 @@ void Session::initialize(const json& params, Reply reply) {
   legacy_client_ = params.at("capabilities");
   spoken_ = true;
   json result = {{"protocolVersion", to_string(*legacy_)},
-                 {"capabilities", server_capabilities(*legacy_)},
+                 {"capabilities", server_capabilities(*legacy_, extras_of(parts_))},
                  {"serverInfo", server_info(*legacy_)}};
   if (!parts_.instructions.empty()) result["instructions"] = parts_.instructions;
   std::move(reply).result(result);
 }
 
 void Session::end(bool at_once) {
-  for (auto& [id, reply] : listens_) {
-    json result = complete(json::object(), Version::v2026_07_28);
-    result["_meta"]["io.modelcontextprotocol/subscriptionId"] = reply.id();
-    std::move(reply).result(result);
-  }
-  listens_.clear();
+  subscriptions_.end();
   if (!at_once) calls_.wait_empty(kGrace);
   writer_.hurry();
+  tasks_.stop();      // they stay on record, for the next server
   calls_.stop_all();  // the workers' destructors wait for them
 }
 

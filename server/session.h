@@ -8,10 +8,14 @@
 #include <optional>
 #include <string>
 
+#include "server/call_log.h"
 #include "server/calls.h"
 #include "server/progress.h"
 #include "server/questions.h"
+#include "server/render.h"
 #include "server/server.h"
+#include "server/subscriptions.h"
+#include "server/tasks.h"
 #include "server/transport.h"
 #include "server/version.h"
 #include "server/worker_pool.h"
@@ -36,6 +40,11 @@ class Session {
     Version version;
     Reply reply;
   };
+  static Extras extras_of(const ServerParts& parts) {
+    return {.watched = parts.resources.marks.of != nullptr,
+            .tasks = parts.tasks.store != nullptr,
+            .modern_logging = parts.modern_logging};
+  }
   /// Where the answers of one line go: straight out, or into one array for a batch.
   using Outlet = Reply::Deliver;
   using Work = std::function<tl::expected<json, RpcError>(CallContext& call)>;
@@ -56,17 +65,23 @@ class Session {
   void list_templates(Incoming in);
   void complete_argument(Incoming in);
   void listen(Incoming in);
+  void subscribe(Incoming in);
+  void unsubscribe(Incoming in);
+  void about_task(Incoming in);
   void call_tool(Incoming in);
   void list_resources(Incoming in);
   void read_resource(Incoming in);
+  std::shared_ptr<CallLog> call_log(const Incoming& in, const std::string& logger) const;
   void start(Incoming in, WorkerPool& pool, Work work, const std::string& doing, const json& when_busy);
 
   const ServerParts& parts_;
   LineWriter& writer_;
-  std::optional<Version> legacy_;  ///< what an initialize negotiated
-  json legacy_client_;             ///< what its client said there that it can do
-  bool spoken_ = false;            ///< a handshake or a modern request was answered
-  std::map<std::string, Reply> listens_;
+  std::optional<Version> legacy_;     ///< what an initialize negotiated
+  json legacy_client_;                ///< what its client said there that it can do
+  bool spoken_ = false;               ///< a handshake or a modern request was answered
+  int log_floor_ = kDefaultLogFloor;  ///< of the legacy session
+  Tasks tasks_;
+  Subscriptions subscriptions_;
   std::array<std::string, kVersions> tool_lists_;  ///< serialised results, made when first asked for
 
   // Used by workers, so declared before them and destroyed after.

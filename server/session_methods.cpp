@@ -1,7 +1,9 @@
 // What each method answers. The lists come from the reading thread; calls and resources from workers.
 #include <algorithm>
+#include <functional>
 
 #include "core/text.h"
+#include "server/pages.h"
 #include "server/prompt_round.h"
 #include "server/render.h"
 #include "server/session.h"
@@ -9,20 +11,11 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kMaxListens = 32;         // they cost a map entry each; a client needs one
 constexpr std::size_t kMaxPromptText = 10'000;  // bytes of one prompt argument
-constexpr std::size_t kMaxCompletions = 100;    // the protocol's limit
 
 RpcError invalid(std::string message, json data = {}) {
   return {kInvalidParams, std::move(message), std::move(data)};
 }
-
-/// Lists come in one page, so no cursor was ever handed out; an empty one is a cursor too.
-bool has_cursor(const json& params) {
-  const auto cursor = params.find("cursor");
-  return cursor != params.end() && !cursor->is_null();
-}
-RpcError bad_cursor() { return invalid("Unknown cursor: this list has one page"); }
 
 template <class T>
 const T* find_named(const std::vector<T>& all, std::string_view name) {
@@ -32,6 +25,25 @@ const T* find_named(const std::vector<T>& all, std::string_view name) {
 const Tool* find_tool(const std::vector<Tool>& all, std::string_view name) {
   const auto at = std::ranges::find(all, name, [](const Tool& tool) { return tool.spec.name; });
   return at == all.end() ? nullptr : &*at;
+}
+
+const std::string& name_of_tool(const Tool& tool) { return tool.spec.name; }
+
+template <class T, class Name>
+std::vector<std::string> names_of(const std::vector<T>& all, Name name) {
+  std::vector<std::string> names;
+  for (const T& one : all) names.push_back(std::invoke(name, one));
+  return names;
+}
+
+/// One page of a list, and where the next one begins.
+template <class T, class Render>
+json paged(const char* key, const std::vector<T>& all, const Page& page, const Render& render) {
+  json items = json::array();
+  for (std::size_t i = page.begin; i < page.end; ++i) items.push_back(render(all[i]));
+  json result = {{key, std::move(items)}};
+  if (!page.next.empty()) result["nextCursor"] = page.next;
+  return result;
 }
 
 std::optional<json> progress_token(const json& params) {
@@ -57,7 +69,7 @@ RpcError resource_error(const Error& error, const std::string& uri, Version v) {
 
 void Session::discover(Incoming in) {
   json result = {{"supportedVersions", {to_string(Version::v2026_07_28)}},
-                 {"capabilities", server_capabilities(in.version)}};
+                 {"capabilities", server_capabilities(in.version, extras_of(parts_))}};
   if (!parts_.instructions.empty()) result["instructions"] = parts_.instructions;
   std::move(in.reply).result(complete(std::move(result), in.version, Caching::fixed));
 }
@@ -66,28 +78,33 @@ void Session::ping(Incoming in) { std::move(in.reply).raw_result("{}"); }
 
 void Session::set_log_level(Incoming in) {
   const auto level = in.params.find("level");
-  if (level == in.params.end() || !is_log_level(*level))
-    return std::move(in.reply).error(invalid("unknown log level"));
-  // Any floor is kept: our log goes to stderr, and what a model should know is in the results.
+  const auto rank = level == in.params.end() ? std::nullopt : log_rank(*level);
+  if (!rank) return std::move(in.reply).error(invalid("unknown log level"));
+  log_floor_ = *rank;
   std::move(in.reply).raw_result("{}");
 }
 
 void Session::list_tools(Incoming in) {
-  if (has_cursor(in.params)) return std::move(in.reply).error(bad_cursor());
+  const auto page = page_of(in.params, "tools", names_of(parts_.tools, name_of_tool), parts_.page_size);
+  if (!page) return std::move(in.reply).error(page.error());
+  const auto listed = [&] {
+    return dump(complete(
+        paged("tools", parts_.tools, *page, [&](const Tool& tool) { return render_tool(tool, in.version); }),
+        in.version, Caching::fixed));
+  };
+  if (!page->is_all(parts_.tools.size())) return std::move(in.reply).raw_result(listed());
   std::string& cached = tool_lists_[static_cast<std::size_t>(in.version)];
-  if (cached.empty()) {
-    json tools = json::array();
-    for (const Tool& tool : parts_.tools) tools.push_back(render_tool(tool, in.version));
-    cached = dump(complete({{"tools", std::move(tools)}}, in.version, Caching::fixed));
-  }
+  if (cached.empty()) cached = listed();
   std::move(in.reply).raw_result(cached);
 }
 
 void Session::list_prompts(Incoming in) {
-  if (has_cursor(in.params)) return std::move(in.reply).error(bad_cursor());
-  json prompts = json::array();
-  for (const Prompt& prompt : parts_.prompts) prompts.push_back(render_prompt(prompt, in.version));
-  std::move(in.reply).result(complete({{"prompts", std::move(prompts)}}, in.version, Caching::fixed));
+  const auto page = page_of(in.params, "prompts", names_of(parts_.prompts, &Prompt::name), parts_.page_size);
+  if (!page) return std::move(in.reply).error(page.error());
+  std::move(in.reply).result(
+      complete(paged("prompts", parts_.prompts, *page,
+                     [&](const Prompt& prompt) { return render_prompt(prompt, in.version); }),
+               in.version, Caching::fixed));
 }
 
 void Session::get_prompt(Incoming in) {
@@ -122,64 +139,24 @@ void Session::get_prompt(Incoming in) {
 }
 
 void Session::list_templates(Incoming in) {
-  if (has_cursor(in.params)) return std::move(in.reply).error(bad_cursor());
-  json templates = json::array();
-  for (const ResourceTemplate& one : parts_.resources.templates)
-    templates.push_back(render_template(one, in.version));
+  const auto& all = parts_.resources.templates;
+  const auto page =
+      page_of(in.params, "templates", names_of(all, &ResourceTemplate::uri_template), parts_.page_size);
+  if (!page) return std::move(in.reply).error(page.error());
   std::move(in.reply).result(
-      complete({{"resourceTemplates", std::move(templates)}}, in.version, Caching::fixed));
-}
-
-void Session::complete_argument(Incoming in) {
-  const json ref = read_field<json>(in.params, "ref").value_or(json());
-  const json argument = read_field<json>(in.params, "argument").value_or(json());
-  const auto name = read_field<std::string>(argument, "name");
-  const auto typed = read_field<std::string>(argument, "value");
-  if (!name || !typed)
-    return std::move(in.reply).error(invalid("argument needs a name and a value, both strings"));
-
-  json values = json::array();
-  if (const auto type = read_field<std::string>(ref, "type"); type == "ref/prompt") {
-    const Prompt* prompt = find_named(parts_.prompts, read_field<std::string>(ref, "name").value_or(""));
-    if (!prompt) return std::move(in.reply).error(invalid("Unknown prompt in ref"));
-    if (const PromptArgument* known = find_named(prompt->arguments, *name))
-      for (const std::string& value : known->suggestions)
-        if (starts_with_ignoring_case(value, *typed) && values.size() < kMaxCompletions)
-          values.push_back(value);
-  } else if (type == "ref/resource") {
-    // What would fit (machines, experiments) is in the ledger, which is not opened for every keystroke.
-    const auto uri = read_field<std::string>(ref, "uri").value_or("");
-    if (std::ranges::find(parts_.resources.templates, uri, &ResourceTemplate::uri_template) ==
-        parts_.resources.templates.end())
-      return std::move(in.reply).error(invalid("Unknown resource template in ref"));
-  } else {
-    return std::move(in.reply).error(invalid("ref must be a ref/prompt or a ref/resource"));
-  }
-  const std::size_t total = values.size();
-  std::move(in.reply).result(complete(
-      {{"completion", {{"values", std::move(values)}, {"total", total}, {"hasMore", false}}}}, in.version));
-}
-
-void Session::listen(Incoming in) {
-  const auto wanted = in.params.find("notifications");
-  if (wanted == in.params.end() || !wanted->is_object())
-    return std::move(in.reply).error(invalid("notifications must be an object"));
-  const std::string key = dump(in.reply.id());
-  if (listens_.contains(key) || calls_.has(in.reply.id()))
-    return std::move(in.reply).error({kInvalidRequest, "this id is in use", {}});
-  if (listens_.size() >= kMaxListens)
-    return std::move(in.reply).error(invalid("too many open subscriptions"));
-  // Nothing of ours is announced, so nothing is promised; the request stays open, as the protocol has it.
-  writer_.write(notification("notifications/subscriptions/acknowledged",
-                             {{"notifications", json::object()},
-                              {"_meta", {{"io.modelcontextprotocol/subscriptionId", in.reply.id()}}}}));
-  listens_.emplace(key, std::move(in.reply));
+      complete(paged("resourceTemplates", all, *page,
+                     [&](const ResourceTemplate& one) { return render_template(one, in.version); }),
+               in.version, Caching::fixed));
 }
 
 void Session::call_tool(Incoming in) {
   const std::string name = read_field<std::string>(in.params, "name").value_or("");
   const Tool* tool = find_tool(parts_.tools, name);
   if (!tool) return std::move(in.reply).error(invalid("Unknown tool: " + clean_line(name, 100)));
+  if (is_modern(in.version) && !declares(client_capabilities(in.params), tool->needs))
+    return std::move(in.reply).error({kMissingCapability,
+                                      name + " needs a capability that the request does not declare",
+                                      {{"requiredCapabilities", tool->needs}}});
   json arguments = json::object();
   if (const auto given = in.params.find("arguments"); given != in.params.end() && !given->is_null()) {
     if (!given->is_object()) return std::move(in.reply).error(invalid("arguments must be an object"));
@@ -193,17 +170,25 @@ void Session::call_tool(Incoming in) {
   AskedRequest asked = asked_request(v, {.method = in.method, .name = name, .arguments = arguments},
                                      in.params, legacy_client_);
   asked.once = tool->spec.effect != ToolEffect::read_only;
+  const bool may_go_on = tasks_.offered() && is_modern(v) && takes_tasks(in.params);
   start(
       std::move(in), tool_workers_,
-      [this, tool, v, asked = std::move(asked)](CallContext& call) -> tl::expected<json, RpcError> {
+      [this, tool, v, may_go_on,
+       asked = std::move(asked)](CallContext& call) -> tl::expected<json, RpcError> {
         if (call.stop.stop_requested() || calls_.ending())
           return render_failure({.code = Code::cancelled,
                                  .what = "the server is ending; this call was not started",
                                  .next_step = "start the server again and repeat the call"},
                                 v);
         return questions_.run(asked, call, [&](CallContext& round) -> Round {
-          const auto answer = tool->call(asked.by.arguments, round);
+          const Tasks::Turn turn =
+              may_go_on ? tasks_.before(*tool, asked.by.arguments) : Tasks::Turn{asked.by.arguments, {}};
+          if (turn.created) return {*turn.created};
+          const auto answer = tool->call(turn.arguments, round);
           if (!answer) return {render_failure(answer.error(), v)};
+          // Questions go first: what is asked here is no task yet.
+          if (may_go_on && answer->asks.empty())
+            if (auto created = tasks_.after(*tool, turn.arguments, *answer)) return {*created};
           return {render_answer(*answer, v), answer->asks, answer->ask_state};
         });
       },
@@ -211,17 +196,21 @@ void Session::call_tool(Incoming in) {
 }
 
 void Session::list_resources(Incoming in) {
-  if (has_cursor(in.params)) return std::move(in.reply).error(bad_cursor());
   const Version v = in.version;
   start(std::move(in), resource_workers_,
-        [this, v](CallContext&) -> tl::expected<json, RpcError> {
-          json resources = json::array();
+        [this, v, cursor = in.params.value("cursor", json())](CallContext&) -> tl::expected<json, RpcError> {
+          std::vector<ResourceInfo> all;
           if (parts_.resources.list) {
-            const auto listed = parts_.resources.list();
+            auto listed = parts_.resources.list();
             if (!listed) return tl::unexpected(RpcError{kInternalError, to_text(listed.error()), {}});
-            for (const ResourceInfo& one : *listed) resources.push_back(render_resource(one, v));
+            all = *std::move(listed);
           }
-          return complete({{"resources", std::move(resources)}}, v, Caching::personal);
+          const auto page =
+              page_of({{"cursor", cursor}}, "resources", names_of(all, &ResourceInfo::uri), parts_.page_size);
+          if (!page) return tl::unexpected(page.error());
+          return complete(paged("resources", all, *page,
+                                [&](const ResourceInfo& one) { return render_resource(one, v); }),
+                          v, Caching::personal);
         },
         "listing resources", {});
 }
@@ -241,11 +230,19 @@ void Session::read_resource(Incoming in) {
         "reading", {});
 }
 
+/// Null where this request wants no log, or this server offers it none.
+std::shared_ptr<CallLog> Session::call_log(const Incoming& in, const std::string& logger) const {
+  const auto floor = is_modern(in.version) ? wanted_log_floor(in.params) : std::optional(log_floor_);
+  if (!floor || (is_modern(in.version) && !parts_.modern_logging)) return nullptr;
+  return std::make_shared<CallLog>(*floor, logger,
+                                   [this](const std::string& message) { writer_.write(message); });
+}
+
 /// Runs the work on the pool. `when_busy` is the result if that is full; null means an error.
 void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string& doing,
                     const json& when_busy) {
   // With two calls under one id a cancellation could not tell them apart; the first one keeps it.
-  if (calls_.has(in.reply.id()) || listens_.contains(dump(in.reply.id())))
+  if (calls_.has(in.reply.id()) || subscriptions_.has(in.reply.id()))
     return std::move(in.reply).error({kInvalidRequest, "this id is in use", {}});
 
   std::shared_ptr<CallProgress> progress;
@@ -255,12 +252,17 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
         [this](const std::string& message) { writer_.write(message); }, std::chrono::steady_clock::now());
     ticker_.add(progress);
   }
+  const auto log = call_log(in, doing);
   const auto call = calls_.open(std::move(in.reply), std::move(progress));
-  const bool taken = pool.submit([this, call, work = std::move(work)] {
+  const bool taken = pool.submit([this, call, log, work = std::move(work)] {
     CallContext context{.stop = call->stop.get_token(), .progress = [](double, const std::string&) {}};
     if (call->progress)
       context.progress = [report = call->progress](double done, const std::string& message) {
         report->report(done, message, std::chrono::steady_clock::now());
+      };
+    if (log)
+      context.log = [log, stop = context.stop](const std::string& level, const json& data) {
+        if (!stop.stop_requested()) log->write(level, data);  // a cancelled call says nothing more
       };
     tl::expected<json, RpcError> answer = tl::unexpected(RpcError{kInternalError, "internal error", {}});
     try {
@@ -269,6 +271,7 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
       answer = tl::unexpected(RpcError{kInternalError, "internal error: " + clean_line(e.what()), {}});
     } catch (...) {  // a library's own type: the answer above stands
     }
+    if (log) log->close();
     auto reply = calls_.finish(*call);
     if (!reply) return;  // cancelled
     if (answer)

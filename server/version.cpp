@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/text.h"
+#include "server/call_log.h"
 
 namespace vastgpu {
 namespace {
@@ -29,7 +30,7 @@ tl::expected<std::optional<Version>, RpcError> modern_version(const json& meta) 
         RpcError{kUnsupportedVersion,
                  "Unsupported protocol version",
                  {{"supported", {to_string(Version::v2026_07_28)}}, {"requested", *version}}});
-  if (const auto level = meta.find(kLogLevelKey); level != meta.end() && !is_log_level(*level))
+  if (const auto level = meta.find(kLogLevelKey); level != meta.end() && !log_rank(*level))
     return tl::unexpected(invalid(text("_meta holds an unknown level in ", kLogLevelKey)));
   return Version::v2026_07_28;
 }
@@ -42,6 +43,29 @@ Version negotiate(std::string_view requested) {
   for (const Version v : {Version::v2024_11_05, Version::v2025_03_26, Version::v2025_06_18})
     if (requested == to_string(v)) return v;
   return Version::v2025_11_25;
+}
+
+json client_capabilities(const json& params) {
+  const auto meta = params.find("_meta");
+  if (meta == params.end() || !meta->is_object()) return json::object();
+  const auto declared = meta->find(kCapabilitiesKey);
+  return declared != meta->end() && declared->is_object() ? *declared : json::object();
+}
+
+bool declares(const json& capabilities, const json& needs) {
+  if (!needs.is_object()) return true;
+  if (!capabilities.is_object()) return false;
+  for (const auto& [name, need] : needs.items())
+    if (const auto have = capabilities.find(name); have == capabilities.end() || !declares(*have, need))
+      return false;
+  return true;
+}
+
+std::optional<int> wanted_log_floor(const json& params) {
+  const auto meta = params.find("_meta");
+  if (meta == params.end() || !meta->is_object()) return std::nullopt;
+  const auto level = meta->find(kLogLevelKey);
+  return level == meta->end() ? std::nullopt : log_rank(*level);
 }
 
 tl::expected<std::optional<Version>, RpcError> version_of(const std::string& method, const json& params,

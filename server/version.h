@@ -25,6 +25,7 @@ Version negotiate(std::string_view requested);
 
 // What a revision knows; leave the rest out, since strict clients refuse it.
 constexpr bool has_annotations(Version v) { return v >= Version::v2025_03_26; }
+constexpr bool has_audio(Version v) { return v >= Version::v2025_03_26; }
 constexpr bool has_progress_message(Version v) { return v >= Version::v2025_03_26; }
 constexpr bool has_completions_capability(Version v) { return v >= Version::v2025_03_26; }
 constexpr bool has_batches(Version v) { return v == Version::v2025_03_26; }
@@ -33,6 +34,14 @@ constexpr bool has_elicitation(Version v) { return v >= Version::v2025_06_18; }
 constexpr bool has_form_mode(Version v) { return v >= Version::v2025_11_25; }
 constexpr bool has_resource_links(Version v) { return v >= Version::v2025_06_18; }
 constexpr bool has_structured_content(Version v) { return v >= Version::v2025_06_18; }
+
+/// What a modern request declares of its client; an empty object for others.
+json client_capabilities(const json& params);
+/// True when everything named in `needs` is declared, each object within an object too.
+bool declares(const json& capabilities, const json& needs);
+
+/// The rank (see log_rank) from which a modern request wants log messages; empty: it wants none.
+std::optional<int> wanted_log_floor(const json& params);
 
 /// Tells by its own shape in which revision a request is to be served; `legacy` is the one this process
 /// negotiated. nullopt: before any handshake, where only `initialize` and `ping` are served.

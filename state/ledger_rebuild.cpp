@@ -67,6 +67,7 @@ CarriedOver carry_over_all(const fs::path& damaged, const fs::path& fresh) {
   out.rows += carry_over<LedgerEvent>(*from, *to, "events");
   out.rows += carry_over<MachineFailure>(*from, *to, "machine_failures");
   out.rows += carry_over<PastRun>(*from, *to, "finished_runs");
+  out.rows += carry_over<StoredTask>(*from, *to, "tasks");
   if (!change->commit()) return {};
   return out;
 }

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "state/ledger.h"
 #include "state/sqlite.h"
+#include "state/task_records.h"
 
 namespace vastgpu::rows {
 
@@ -87,6 +88,13 @@ void each_field(some<Job> auto& j, V&& v) {
   v("state", j.state), v("exit_code", j.exit_code), v("started", j.started), v("ended", j.ended);
   v("gpus", j.gpus), v("gpus_needed", j.gpus_needed), v("env_names", j.env_names);
   v("env_file", j.env_file), v("note", j.note), v("canary", j.canary), v("answered", j.answered);
+}
+
+template <class V>
+void each_field(some<StoredTask> auto& t, V&& v) {
+  v("id", t.id), v("tool", t.tool), v("arguments", t.arguments), v("status", t.status);
+  v("message", t.message), v("result", t.result), v("error", t.error), v("cancel", t.cancel);
+  v("created", t.created), v("updated", t.updated);
 }
 
 template <class V>

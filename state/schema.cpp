@@ -230,7 +230,26 @@ UPDATE jobs SET canary = 1 WHERE command LIKE 'c=/workspace/.vast-gpu/canary/%';
 UPDATE jobs SET answered = 0 WHERE state = 'starting';
 )sql";
 
-constexpr std::array kSteps{kFirst, kFinishedRuns, kExtensions, kWatch, kHostKeys, kJobTerms, kTrials};
+// Calls that go on after their request was answered: what is left to do, and how it ended.
+constexpr const char* kTasks = R"sql(
+CREATE TABLE tasks (
+  n         INTEGER PRIMARY KEY,
+  id        TEXT NOT NULL UNIQUE,
+  tool      TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  status    TEXT NOT NULL,
+  message   TEXT NOT NULL,
+  result    TEXT,
+  error     TEXT,
+  cancel    INTEGER NOT NULL,
+  created   INTEGER NOT NULL,
+  updated   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tasks_by_time ON tasks (created);
+)sql";
+
+constexpr std::array kSteps{kFirst,    kFinishedRuns, kExtensions, kWatch,
+                            kHostKeys, kJobTerms,     kTrials,     kTasks};
 
 Error stranger() {
   return {.code = Code::wrong_state,

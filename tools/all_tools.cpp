@@ -6,6 +6,7 @@
 #include "fleet/host_key.h"
 #include "fleet/lifecycle.h"
 #include "fleet/ssh_lines.h"
+#include "tools/links.h"
 #include "tools/outputs.h"
 #include "tools/pages.h"
 
@@ -51,9 +52,13 @@ void say_how_to_reach(Workplace& workplace, Envelope& e) {
 }
 
 Tool with_reach(Workplace& workplace, Tool tool) {
-  tool.call = [&workplace, inner = std::move(tool.call)](const json& arguments, CallContext& call) {
+  tool.call = [&workplace, name = tool.spec.name, inner = std::move(tool.call)](const json& arguments,
+                                                                                CallContext& call) {
     auto answer = inner(arguments, call);
-    if (answer) say_how_to_reach(workplace, *answer);
+    if (answer) {
+      say_how_to_reach(workplace, *answer);
+      add_links(name, *answer);
+    }
     return answer;
   };
   return tool;

@@ -92,6 +92,10 @@ struct Envelope {
   std::vector<ResourceLink> links =
       {};  ///< where there is more to read; repeated in the text by whoever adds them
 
+  /// Content blocks in the protocol's words (image, audio, resource...) that stand in place of the text. An
+  /// envelope of blocks alone has no outcome and no structured content.
+  std::vector<json> blocks = {};
+
   /// What must be known before this goes on. Where the client can ask, the tool is called again with the same
   /// arguments and the answers; else this envelope is the answer, and says which argument answers it.
   std::vector<Question> asks = {};
@@ -101,12 +105,15 @@ struct Envelope {
 struct Tool {
   ToolSpec spec;
   json input_schema;  ///< root "type":"object", additionalProperties false
-  json output_schema;
+  json output_schema = {};  ///< null: none, and no structured content
   std::function<Result<Envelope>(const json& arguments, CallContext& call)> call;
   /// Makes the output schema when it is listed: a large one costs time and memory that a start must not take.
   /// Empty: `output_schema` as it stands.
   std::function<json()> make_output_schema = {};
   std::string view = {};  ///< "ui://..." of the page that shows its answers; empty: none
+  /// Client capabilities without which a modern call cannot be served at all: {"sampling":{}}. Ours need none,
+  /// since every question of theirs can be answered by an argument.
+  json needs = json::object();
 };
 
 /// {"outcome","summary",facts...,"next":[...]}: the structured content.

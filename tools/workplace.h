@@ -29,6 +29,9 @@ class Workplace {
   /// The ledger that open_known would give, without the rest; nullptr: there is none. Lives as long as this.
   virtual Ledger* known_ledger() = 0;
 
+  /// Where our records lie; may not exist yet.
+  virtual std::filesystem::path state_folder() const = 0;
+
   /// The tunnels of this process.
   virtual Tunnels& tunnels() = 0;
 

@@ -106,3 +106,30 @@ TEST_CASE("nothing of the product prints to stdout but the program's own command
       CHECK(false);
     }
 }
+
+TEST_CASE("the protocol engine stands on core and the bare idea of a tool, so that it builds alone") {
+  std::ifstream build(fs::path(VASTGPU_SOURCE_DIR) / "CMakeLists.txt");
+  const std::string all{std::istreambuf_iterator<char>(build), {}};
+  std::smatch list;
+  REQUIRE(std::regex_search(all, list, std::regex(R"(set\(protocol ([^)]+)\))")));
+  const std::string names = list[1];
+  const std::set<std::string> of_tools{"tools/tool.h",    "tools/asking.h",   "tools/resource.h",
+                                       "tools/suggest.h", "prompts/prompt.h", "state/stored_task.h"};
+  const std::regex word(R"(([a-z_]+)\.cpp)"), include(R"rx(#include "([^"]+)")rx");
+  std::set<std::string> engine;
+  for (std::sregex_iterator it(names.begin(), names.end(), word), end; it != end; ++it)
+    engine.insert("server/" + (*it)[1].str());
+  CHECK(engine.size() > 10);
+  for (const std::string& part : engine)
+    for (const char* kind : {".h", ".cpp"}) {
+      std::ifstream in(fs::path(VASTGPU_SOURCE_DIR) / (part + kind));
+      for (std::string line; std::getline(in, line);) {
+        std::smatch match;
+        if (!std::regex_search(line, match, include)) continue;
+        const std::string name = match[1];
+        INFO(part << kind << " includes " << name);
+        const bool own = engine.contains(name.substr(0, name.find('.')));
+        CHECK((own || name.starts_with("core/") || of_tools.contains(name)));
+      }
+    }
+}

@@ -331,6 +331,17 @@ TEST_CASE("a request nested too deeply is refused under its own id") {
   CHECK(client.ask(legacy(1, "ping")).contains("result"));
 }
 
+TEST_CASE("a response nested too deeply is not answered: its id is ours, not the client's") {
+  const Fixture fixture;
+  WireClient client(fixture.parts());
+  client.initialize("2025-11-25");
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  client.send(R"({"jsonrpc":"2.0","id":7,"error":{"code":1,"message":)" + deep + "}}");
+  CHECK_FALSE(client.next().contains("id"));
+  CHECK(client.ask(legacy(7, "ping")).contains("result"));
+  CHECK(client.finish().empty());
+}
+
 TEST_CASE("a line of forty megabytes is refused, and the next one is served") {
   const Fixture fixture;
   WireClient client(fixture.parts());
