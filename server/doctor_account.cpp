@@ -20,7 +20,7 @@ std::string body_of(const std::string& key) {
 /// What to say where the time was up.
 void take(Findings& f, const char* check, const Error& e) {
   if (e.code != Code::cancelled) return f.take(check, e);
-  f.bad(check, "the marketplace did not answer in time", "vast-gpu doctor, again later");
+  f.bad(check, text(check, ": the marketplace did not answer in time"), "vast-gpu doctor, again later");
 }
 
 void check_ssh_registered(House& house, const std::stop_token& stop, Findings& f) {
@@ -110,6 +110,9 @@ void check_rentals(House& house, const std::stop_token& stop, Findings& f) {
   else if (!off.empty())
     f.good("keeper", "the keeper is switched off " + off +
                          "; what is over ends with its lease, vast-gpu reap or destroy");
+  else if (!open || !deps)
+    f.note("keeper", "no keeper runs; whether one is needed is unknown, since the ledger could not be asked",
+           "vast-gpu doctor, when the above is mended");
   else if (rentals == 0)
     f.good("keeper", "no keeper runs, and none is needed: nothing is rented");
   else
