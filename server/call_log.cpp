@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/conceal.h"
 #include "server/rpc.h"
 
 namespace vastgpu {
@@ -19,8 +20,8 @@ std::optional<int> log_rank(const json& level) {
 void CallLog::write(const std::string& level, const json& data) {
   const auto rank = log_rank(level);
   if (!rank || *rank < floor_) return;
-  const std::string message =
-      notification("notifications/message", {{"level", level}, {"logger", logger_}, {"data", data}});
+  const std::string message = notification(
+      "notifications/message", {{"level", level}, {"logger", logger_}, {"data", concealed_document(data)}});
   const std::scoped_lock hold(mutex_);
   if (send_) send_(message);
 }

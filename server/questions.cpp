@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/conceal.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "server/form.h"
@@ -51,7 +52,7 @@ std::optional<json> params_of(const Question& question, Version v) {
   if (question.method != "elicitation/create") return question.params;
   const auto form = form_for(question.schema, v);
   if (!form) return std::nullopt;
-  json params = {{"message", question.message}, {"requestedSchema", *form}};
+  json params = concealed_document({{"message", question.message}, {"requestedSchema", *form}});
   if (has_form_mode(v)) params["mode"] = "form";
   return params;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/conceal.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "server/render.h"
@@ -32,9 +33,9 @@ json told(const StoredTask& t) {
             {"lastUpdatedAt", to_iso8601(t.updated)},
             {"ttlMs", std::chrono::milliseconds(kKept).count()},
             {"pollIntervalMs", kPollMs}};
-  if (!t.message.empty()) j["statusMessage"] = t.message;
+  if (!t.message.empty()) j["statusMessage"] = concealed(t.message);
   if (t.result) j["result"] = *t.result;
-  if (t.error) j["error"] = *t.error;
+  if (t.error) j["error"] = concealed_document(*t.error);
   return j;
 }
 

@@ -395,6 +395,7 @@ SCENARIO("many ways to lose an experiment on one machine") {
     REQUIRE(jobs);
     Job lost = *std::ranges::find(*jobs, "once", &Job::experiment);
     lost.state = JobState::starting;
+    lost.answered = false;  // nor was its end seen
     REQUIRE(stage.deps().ledger.put_job(lost));
   }
   run("once", "echo ran >>results/once.txt");
