@@ -42,6 +42,14 @@ std::string price_words(const Deps& d, const Quote& q, const RentWish& wish,
                             settings.max_budget));
 }
 
+/// "at most $1.20, renewed at most $5.00": all that a yes allows.
+std::string bound_words(const Deps& d, const Quote& q, const RentWish& wish,
+                        const ProjectSettings& settings) {
+  const Usd most = most_of(d, q, wish, settings);
+  return text("at most ", money(q.worst_case),
+              most > q.worst_case ? text(", renewed at most ", money(most)) : std::string());
+}
+
 std::string end_of(const Deps& d, const Quote& q) {
   const TimePoint end = d.clock.now() + std::chrono::duration_cast<Duration>(q.lease);
   const LeaseEnd at_end = d.settings.account ? d.settings.account->at_lease_end : LeaseEnd::stop;
@@ -186,7 +194,7 @@ Result<RentConsent> consent_to(const Deps& d, const Quote& quote, const RentWish
            clean_line(std::filesystem::path(quote.project).filename().string(), 60), "?\n",
            price_words(d, quote, wish, settings), ". ", end_of(d, quote), envelope_words(wish),
            " It bills from the moment it is rented. The price holds until ", to_iso8601(quote.expires), "."),
-      text("Yes, rent it: at most ", money(quote.worst_case))));
+      text("Yes, rent it: ", bound_words(d, quote, wish, settings))));
   e.ask_state = state_of(d, {quote}, wish, settings);
   return RentConsent{std::move(e)};
 }
@@ -199,12 +207,12 @@ Envelope ask_which(const Deps& d, const std::vector<Quote>& quotes, const RentWi
   std::string message =
       text("Which machine should be rented for ",
            clean_line(std::filesystem::path(quotes.front().project).filename().string(), 60),
-           "? The one that you pick is rented, and bills from then on.\n");
+           "? The one that you pick is rented, and bills from then on.");
   for (const Quote& q : quotes) {
-    message += text("- ", q.title, ": ", machine_words(q), ", ", price_words(d, q, wish, settings), ". ",
-                    end_of(d, q), "\n");
-    choices.push_back({q.id, text(q.title, ": ", machine_words(q), ", ~", money(q.estimate), ", at most ",
-                                  money(q.worst_case))});
+    message += text("\n- ", q.title, ": ", machine_words(q), ", ", price_words(d, q, wish, settings), ". ",
+                    end_of(d, q));
+    choices.push_back({q.id, text(q.title, ": ", machine_words(q), ", ~", money(q.estimate), ", ",
+                                  bound_words(d, q, wish, settings))});
   }
   e.asks.push_back(one_of(kKey, message + envelope_words(wish), "Machine", choices));
   e.ask_state = state_of(d, quotes, wish, settings);

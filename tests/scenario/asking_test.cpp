@@ -221,6 +221,56 @@ SCENARIO("a yes to a price is one contract; no yes is none") {
   }
 }
 
+SCENARIO("what was said yes to binds, whatever changes before the answer arrives") {
+  RentalStage stage(VASTGPU_BINARY, kCalm);
+  const auto tools = all_tools(stage.house());
+  const auto& rent = *std::ranges::find(tools, "rent", [](const Tool& t) { return t.spec.name; });
+  const auto budget = [&](const std::string& usd) {
+    stage.folder().write("project/CLAUDE.md", "# Project\n\n## Vast.ai\n- max_budget: " + usd + "\n");
+  };
+  CallContext call{.stop = {}, .progress = [](double, const std::string&) {}};
+  call.client = {{"elicitation", json::object()}};
+  const auto envelopes = [&] {
+    const Deps d = stage.deps();
+    return d.ledger.open_envelopes(stage.project().string(), d.clock.now()).value().size();
+  };
+  const json arguments = {{"quote_id", quote_of(stage)}, {"envelope_usd", 4}, {"wait_seconds", 0}};
+  const auto asked = rent.call(arguments, call);
+  REQUIRE(asked);
+  REQUIRE(asked->asks.size() == 1);
+  CHECK(asked->asks[0].message.find("up to 3 rentals") != std::string::npos);
+  CHECK(envelopes() == 0);
+  call.ask_state = asked->ask_state;
+
+  GIVEN("a no") {
+    call.answers["approve"] = {Answer::Action::decline, {}};
+    const auto declined = rent.call(arguments, call);
+    REQUIRE(declined);
+    CHECK(declined->outcome == "declined");
+    CHECK(envelopes() == 0);
+  }
+  call.answers["approve"] = {Answer::Action::accept, {{"yes", true}}};
+  GIVEN("a budget that was raised meanwhile") {
+    budget("50");
+    const auto rented = rent.call(arguments, call);
+    REQUIRE(rented);
+    CHECK(rented->facts["usd_renewable_to"].get<double>() <= 5);
+    CHECK(envelopes() == 1);
+  }
+  GIVEN("a budget that was lowered meanwhile") {
+    budget("0.01");
+    const auto refused = rent.call(arguments, call);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::over_budget);
+    CHECK(contracts(stage).empty());
+  }
+  GIVEN("a yes to another quote") {
+    call.ask_state = {{"bounds", {{"q-00000000", 100}}}};
+    REQUIRE_FALSE(rent.call(arguments, call));
+    CHECK(contracts(stage).empty());
+  }
+}
+
 SCENARIO("more time and lost results are asked for, too") {
   NEEDS_MACHINES();
   RentalStage stage(VASTGPU_BINARY, {});
