@@ -1,6 +1,7 @@
 #include "fleet/followed_log.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include "core/files.h"
 #include "core/log.h"
@@ -31,14 +32,26 @@ fs::path followed_log(const fs::path& state_folder, const Rental& rental, const 
   return state_folder / "followed" / plain_name(rental.label) / (plain_name(experiment) + ".log");
 }
 
-void keep_followed(const Deps& d, const Rental& rental, const std::string& experiment,
+void keep_followed(const fs::path& state_folder, const Rental& rental, const std::string& experiment,
                    const std::string& window) {
-  if (window.empty() || d.settings.state_folder.empty()) return;
-  const fs::path file = followed_log(d.settings.state_folder, rental, experiment);
+  if (window.empty() || state_folder.empty()) return;
+  const fs::path file = followed_log(state_folder, rental, experiment);
   if (const auto kept = read_file(file, 4 * kMostWindow); kept && *kept == window) return;
-  std::error_code missing;
-  if (!fs::exists(file.parent_path(), missing)) make_room(file.parent_path().parent_path());
-  if (auto written = replace_file(file, window, 0600); !written) log_fact(written.error().what);
+  std::error_code bad;
+  const fs::path folder = file.parent_path();
+  if (!fs::exists(folder, bad)) make_room(folder.parent_path());
+  fs::create_directories(folder, bad);
+  fs::permissions(folder.parent_path(), fs::perms::owner_all, bad);
+  // Whole by a rename, but not synced: it can be read again from the machine, and a look must not wait.
+  const fs::path fresh = folder / (".new-" + random_hex(6));
+  std::ofstream out(fresh, std::ios::binary);
+  out << window;
+  out.close();
+  if (out) fs::rename(fresh, file, bad);
+  if (!out || bad) {
+    log_fact("the end of a log is not kept at home: ", file.string());
+    fs::remove(fresh, bad);
+  }
 }
 
 }  // namespace vastgpu

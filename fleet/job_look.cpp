@@ -131,7 +131,7 @@ Result<MachineLook> look_at(const Deps& d, const Rental& rental, Shell& shell, i
     LogFollow alone;
     LogFollow& log = follow != nullptr ? (*follow)[name] : alone;
     follow_log(log, parts["log " + name], parts["old " + name]);
-    keep_followed(d, rental, name, log.window);
+    keep_followed(d.settings.state_folder, rental, name, log.window);
     read_job(one, facts, log.window, terms);
     if (one.job.state != before.state || one.job.exit_code != before.exit_code || one.job.note != before.note)
       if (auto noted = d.ledger.note_job(one.job, before.state); !noted)

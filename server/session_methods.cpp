@@ -197,16 +197,16 @@ void Session::call_tool(Incoming in) {
 
 void Session::list_resources(Incoming in) {
   const Version v = in.version;
+  json asked = {{"cursor", in.params.value("cursor", json())}};
   start(std::move(in), resource_workers_,
-        [this, v, cursor = in.params.value("cursor", json())](CallContext&) -> tl::expected<json, RpcError> {
+        [this, v, asked = std::move(asked)](CallContext&) -> tl::expected<json, RpcError> {
           std::vector<ResourceInfo> all;
           if (parts_.resources.list) {
             auto listed = parts_.resources.list();
             if (!listed) return tl::unexpected(RpcError{kInternalError, to_text(listed.error()), {}});
             all = *std::move(listed);
           }
-          const auto page =
-              page_of({{"cursor", cursor}}, "resources", names_of(all, &ResourceInfo::uri), parts_.page_size);
+          const auto page = page_of(asked, "resources", names_of(all, &ResourceInfo::uri), parts_.page_size);
           if (!page) return tl::unexpected(page.error());
           return complete(paged("resources", all, *page,
                                 [&](const ResourceInfo& one) { return render_resource(one, v); }),

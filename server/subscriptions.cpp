@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxListens = 32;                      // they cost a map entry each; a client needs one
 constexpr std::size_t kMaxTopics = 200;                      // of one listen, and of all legacy subscriptions
+constexpr std::size_t kMaxAllTopics = 1000;                  // each is looked at whenever something changes
 constexpr std::size_t kMaxName = 2000;                       // bytes of a URI
 constexpr auto kTellEvery = std::chrono::milliseconds(500);  // at most two updates a second of one thing
 constexpr auto kLookEvery = std::chrono::milliseconds(100);  // however fast files change
@@ -92,7 +93,10 @@ void Subscriptions::listen(const json& params, bool knows_tasks, Reply reply) {
   if (topics.size() > kMaxTopics) return std::move(reply).error(invalid("too much in one subscription"));
 
   const std::scoped_lock hold(mutex_);
-  if (listens_.size() >= kMaxListens) return std::move(reply).error(invalid("too many open subscriptions"));
+  std::size_t all = topics.size();
+  for (const auto& [key, listen] : listens_) all += listen.topics.size();
+  if (listens_.size() >= kMaxListens || all > kMaxAllTopics)
+    return std::move(reply).error(invalid("too many open subscriptions"));
   const std::string key = dump(reply.id());
   const auto [at, fresh] = listens_.try_emplace(key, Listen{std::move(reply), std::move(topics)});
   if (!fresh) return;  // the session asks has() first

@@ -53,6 +53,9 @@ TEST_CASE("all four lists come in pages, in both eras") {
   ServerParts parts = fixture.parts();
   parts.page_size = 1;
   parts.resources.templates.push_back({"demo://more/{id}", "more", "More", "", "text/plain"});
+  parts.resources.list = []() -> Result<std::vector<ResourceInfo>> {
+    return std::vector<ResourceInfo>{{"demo://a", "a", "", ""}, {"demo://b", "b", "", ""}};
+  };
   WireClient client(parts);
   const bool is_new = GENERATE(true, false);
   if (!is_new) client.initialize("2025-11-25");
@@ -67,7 +70,7 @@ TEST_CASE("all four lists come in pages, in both eras") {
   int id = 0;
   for (const Row& row :
        {Row{"tools/list", "tools", parts.tools.size()}, Row{"prompts/list", "prompts", 1},
-        Row{"resources/list", "resources", 1}, Row{"resources/templates/list", "resourceTemplates", 2}}) {
+        Row{"resources/list", "resources", 2}, Row{"resources/templates/list", "resourceTemplates", 2}}) {
     CAPTURE(row.method);
     std::size_t seen = 0;
     json cursor = "";

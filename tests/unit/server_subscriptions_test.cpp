@@ -177,3 +177,23 @@ TEST_CASE("a listen that asks for nothing we have is acknowledged with nothing")
   CHECK(client.ask(listen(2, {{"resourceSubscriptions", "demo://jobs"}})).at("error").at("code") == -32602);
   CHECK(client.ask(listen(3, {{"resourceSubscriptions", {1}}})).at("error").at("code") == -32602);
 }
+
+TEST_CASE("what one client may watch is bounded, and what ended makes room") {
+  const Changing world;
+  WireClient client(world.parts());
+  const auto many = [](int count) {
+    json uris = json::array();
+    for (int i = 0; i < count; ++i) uris.push_back(text("demo://nope", i));
+    return json{{"resourceSubscriptions", uris}};
+  };
+  CHECK(client.ask(listen("wide", many(201))).at("error").at("code") == -32602);
+  for (int i = 0; i < 32; ++i) {
+    client.send(listen(i, {{"resourceSubscriptions", {"demo://a"}}}));
+    CHECK(client.next().at("method") == "notifications/subscriptions/acknowledged");
+  }
+  CHECK(client.ask(listen("more", {{"resourceSubscriptions", {"demo://a"}}})).at("error").at("code") ==
+        -32602);
+  client.send(cancel(5));
+  client.send(listen("room", {{"resourceSubscriptions", {"demo://a"}}}));
+  CHECK(client.next().at("params").at("notifications").size() == 1);
+}
