@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "state/lock.h"
+#include "state/task_records.h"
 #include "tools/long_work.h"
 
 namespace vastgpu {
