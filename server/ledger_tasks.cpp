@@ -2,7 +2,6 @@
 
 #include "core/text.h"
 #include "state/lock.h"
-#include "state/task_records.h"
 #include "tools/long_work.h"
 
 namespace vastgpu {
