@@ -3,6 +3,7 @@
 
 #include "server/house.h"
 #include "server/task_store.h"
+#include "state/task_records.h"
 
 namespace vastgpu {
 

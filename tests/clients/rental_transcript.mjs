@@ -91,6 +91,7 @@ function words(sentence) {
     .replace(/\d+([.,:]\d+)*/g, '#')
     .replace(/[+-]?\$#/g, '$#')
     .replace(/# (s|min|h)\b/g, '# min')
+    .replace(/Results (were collected|are in) .*?; cost/, 'Results ...; cost')  // brought home again if it took long
     .replace(/against the estimate: .*/, 'against the estimate: ...');
 }
 

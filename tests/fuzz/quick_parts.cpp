@@ -86,6 +86,11 @@ ServerParts quick_parts() {
     return std::vector<ResourceInfo>{{.uri = "demo://jobs", .name = "jobs"}};
   };
   parts.resources.templates = {{.uri_template = "demo://jobs/{id}", .name = "job"}};
+  parts.resources.marks.of = [](const std::string& uri) {
+    return uri.starts_with("demo://jobs") ? std::optional<std::string>("as ever") : std::nullopt;
+  };
+  parts.resources.marks.list = [] { return std::string("as ever"); };
+  parts.resources.marks.folders = [](const std::string&) { return std::vector<std::filesystem::path>(); };
   parts.resources.read = [](const std::string& uri) -> Result<ResourceContent> {
     if (!uri.starts_with("demo://jobs")) return fail({.code = Code::not_found, .what = "no such job"});
     return ResourceContent{.uri = uri, .mime_type = "text/plain", .text = "\xff\x1b[31m"};

@@ -116,7 +116,7 @@ TEST_CASE("the protocol engine stands on core and the bare idea of a tool, so th
   const std::set<std::string> of_tools{"tools/tool.h",    "tools/asking.h",   "tools/resource.h",
                                        "tools/suggest.h", "prompts/prompt.h", "state/stored_task.h"};
   const std::regex word(R"(([a-z_]+)\.cpp)"), include(R"rx(#include "([^"]+)")rx");
-  std::set<std::string> engine;
+  std::set<std::string> engine{"server/task_store"};  // an interface, without a .cpp
   for (std::sregex_iterator it(names.begin(), names.end(), word), end; it != end; ++it)
     engine.insert("server/" + (*it)[1].str());
   CHECK(engine.size() > 10);
