@@ -7,6 +7,8 @@ build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httpl
                 libcmark-gfm-extensions-dev libyaml-dev libtomlplusplus-dev libpcre2-dev libtree-sitter-dev)
 # What the sandbox's machines are made of, and what people type at them.
 run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
+# What scripts/package and its test need beside cmake.
+pack_packages=(dpkg-dev file binutils)
 
 say() { printf '%s\n' "$*" >&2; }
 
