@@ -10,6 +10,8 @@ build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libcpp-httpl
 run_packages=(openssh-server openssh-client screen rsync python3 curl procps util-linux zstd iproute2)
 # What only tests need: the browser that looks at the pages, 16 s of download and unpacking.
 test_packages=(chromium)
+# What scripts/package and its test need beside cmake.
+pack_packages=(dpkg-dev file binutils)
 
 say() { printf '%s\n' "$*" >&2; }
 
