@@ -53,7 +53,8 @@ set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS ca-certificates)
+# libarchive is loaded when first needed, so nothing else tells that it is.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates, libarchive13 | libarchive13t64")
 # What the machines of the sandbox are made of.
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openssh-server, screen, python3, rsync, zstd")
 include(CPack)

@@ -18,14 +18,27 @@ DESCRIPTION = "Rents a GPU on Vast.ai for your task, runs it, brings the results
 SYSTEM = re.compile(r"^(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libresolv|libutil)\.so")
 
 
+# Loaded by the program itself when first needed, so ldd does not name them.
+LOADED_LATER = ["libarchive.so.13"]
+
+
+def linked(file):
+    """name -> path of each shared library that this one needs, the system's own left out."""
+    lines = subprocess.run(["ldd", file], check=True, capture_output=True, text=True).stdout.splitlines()
+    matches = [re.match(r"\s*(\S+) => (/\S+)", line) for line in lines]
+    return {m[1]: m[2] for m in matches if m and not SYSTEM.match(m[1])}
+
+
 def libraries(program):
     """(name, path) of each shared library that travels along."""
-    found = []
-    for line in subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout.splitlines():
-        match = re.match(r"\s*(\S+) => (/\S+)", line)
-        if match and not SYSTEM.match(match[1]):
-            found.append((match[1], match[2]))
-    return found
+    cache = subprocess.run(["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True).stdout
+    found = linked(program)
+    for name in LOADED_LATER:
+        path = re.search(r"^\s*%s \(libc6.*\) => (/\S+)" % re.escape(name), cache, re.M)
+        if not path:
+            sys.exit("bundle.py: %s is not installed" % name)
+        found |= {name: path[1]} | linked(path[1])
+    return sorted(found.items())
 
 
 def needed_glibc(files):
