@@ -15,7 +15,6 @@ constexpr std::string_view kStars = "***";
 constexpr std::size_t kLeastValue = 8;
 constexpr std::size_t kMostValues = 256;
 constexpr std::size_t kLeastRandom = 16;
-constexpr std::size_t kLeastAfterPrefix = 16;
 
 struct Values {
   std::shared_mutex mutex;
@@ -26,11 +25,34 @@ Values& values() {
   return known;
 }
 
-/// How services begin their tokens.
-constexpr std::array<std::string_view, 13> kPrefixes = {"hf_",    "ghp_",      "gho_", "ghs_", "github_pat_",
-                                                        "glpat-", "sk-",       "AKIA", "ASIA", "xoxb-",
-                                                        "xoxp-",  "dckr_pat_", "npm_"};
-constexpr std::array<std::string_view, 5> kNameEnds = {"token", "secret", "password", "passwd", "key"};
+/// How services begin their tokens, and what follows. Names of models, projects and experiments begin like
+/// that, too (hf_bert_2024, sk-learn-mnist), so the rest has to look like a token.
+struct TokenShape {
+  std::string_view prefix;
+  std::size_t least;  ///< characters after the prefix
+  bool plain;         ///< letters and digits only
+};
+constexpr std::array<TokenShape, 16> kTokens = {{{"hf_", 30, true},
+                                                 {"ghp_", 36, true},
+                                                 {"gho_", 36, true},
+                                                 {"ghs_", 36, true},
+                                                 {"ghu_", 36, true},
+                                                 {"ghr_", 36, true},
+                                                 {"npm_", 36, true},
+                                                 {"AKIA", 16, true},
+                                                 {"ASIA", 16, true},
+                                                 {"sk-", 32, false},
+                                                 {"github_pat_", 40, false},
+                                                 {"dckr_pat_", 20, false},
+                                                 {"glpat-", 20, false},
+                                                 {"xoxb-", 24, false},
+                                                 {"xoxp-", 24, false},
+                                                 {"xapp-", 24, false}}};
+constexpr std::array<std::string_view, 6> kNameEnds = {"token",  "secret",     "password",
+                                                       "passwd", "passphrase", "credentials"};
+/// What stands before "key" where it is a secret one: a sort key or a metric key is none.
+constexpr std::array<std::string_view, 6> kKeyKinds = {"api",     "access", "secret",
+                                                       "private", "auth",   "account"};
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
 bool is_value(char c) { return is_word(c) || c == '.' || c == '/' || c == '+' || c == '=' || c == '~'; }
@@ -56,11 +78,18 @@ bool looks_random(std::string_view value) {
   return has(std::isdigit) && has(std::isalpha);
 }
 
+/// Only where it stands alone: a password that is a common word must not tear up other words.
 void hide_values(std::string& s) {
   const std::shared_lock hold(values().mutex);
+  const auto inside = [&](std::size_t at) {
+    return at < s.size() && (std::isalnum(static_cast<unsigned char>(s[at])) != 0 || s[at] == '_');
+  };
   for (const std::string& value : values().all)
-    for (auto at = s.find(value); at != std::string::npos; at = s.find(value, at + kStars.size()))
-      s.replace(at, value.size(), kStars);
+    for (auto at = s.find(value); at != std::string::npos;) {
+      const bool torn = (at > 0 && inside(at - 1)) || inside(at + value.size());
+      if (!torn) s.replace(at, value.size(), kStars);
+      at = s.find(value, torn ? at + 1 : at + kStars.size());
+    }
 }
 
 void hide_private_keys(std::string& s) {
@@ -73,6 +102,20 @@ void hide_private_keys(std::string& s) {
     const auto end = s.find(kEnd, body);
     s.replace(body, (end == std::string::npos ? s.size() : end) - body, kStars);
   }
+}
+
+bool is_token(std::string_view word) {
+  return std::ranges::any_of(kTokens, [&](const TokenShape& shape) {
+    if (!word.starts_with(shape.prefix)) return false;
+    const std::string_view rest = word.substr(shape.prefix.size());
+    if (rest.size() < shape.least || !looks_random(rest)) return false;
+    const auto has = [&](int (*is)(int)) {
+      return std::ranges::any_of(rest, [&](char c) { return is(static_cast<unsigned char>(c)) != 0; });
+    };
+    const bool all_plain =
+        std::ranges::all_of(rest, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
+    return shape.plain ? all_plain : has(std::isupper) || all_plain;  // words of a name are in lower case
+  });
 }
 
 /// One pass over the words: after a secret's name, after "bearer", or with a known beginning.
@@ -88,12 +131,10 @@ void hide_tokens(std::string& s) {
     while (end < s.size() && is_word(s[end])) ++end;
     const std::string_view word = std::string_view(s).substr(i, end - i);
     std::size_t from = std::string::npos, to = 0;
-    for (const std::string_view prefix : kPrefixes)
-      if (word.starts_with(prefix) && word.size() >= prefix.size() + kLeastAfterPrefix &&
-          looks_random(word)) {
-        from = i;
-        to = value_end(s, i);
-      }
+    if (is_token(word)) {
+      from = i;
+      to = end;
+    }
     if (from == std::string::npos) {
       std::size_t at = end;
       const auto skip = [&](std::string_view any) {
@@ -138,7 +179,11 @@ void conceal_from_now(const Secret& value) {
 }
 
 bool names_a_secret(std::string_view name) {
-  return std::ranges::any_of(kNameEnds, [&](auto ending) { return ends_as(name, ending); });
+  if (std::ranges::any_of(kNameEnds, [&](auto ending) { return ends_as(name, ending); })) return true;
+  if (!ends_as(name, "key")) return false;
+  name.remove_suffix(3);
+  while (name.ends_with('_') || name.ends_with('-')) name.remove_suffix(1);
+  return std::ranges::any_of(kKeyKinds, [&](auto kind) { return ends_as(name, kind); });
 }
 
 std::string concealed(std::string text) {
@@ -156,7 +201,7 @@ json concealed_document(json document) {
   if (!document.is_object()) return document;
   json shown = json::object();
   for (auto& [key, value] : document.items())
-    shown[concealed(clean(key, std::string::npos))] = concealed_document(std::move(value));
+    shown[clean(key, std::string::npos)] = concealed_document(std::move(value));
   return shown;
 }
 

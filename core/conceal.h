@@ -22,8 +22,8 @@ bool names_a_secret(std::string_view name);
 /// or key and the value looks random (16 or more characters, letters and digits mixed).
 std::string concealed(std::string text);
 
-/// The same for every string of a document, keys included. Also cleans them of control characters, terminal
-/// escapes and invisible text.
+/// The same for every string of a document; names of fields are ours and stay. Also cleans both of control
+/// characters, terminal escapes and invisible text.
 json concealed_document(json document);
 
 }  // namespace vastgpu

@@ -11,7 +11,7 @@ run_packages=(openssh-server openssh-client screen rsync python3 curl procps uti
 # What only tests need: the browser that looks at the pages, 16 s of download and unpacking.
 test_packages=(chromium)
 # What scripts/package and its test need beside cmake.
-pack_packages=(dpkg-dev file binutils)
+pack_packages=(dpkg-dev file binutils python3)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -77,7 +77,7 @@ SCENARIO("words of hosts, machines and jobs reach a model clean, bounded, withou
   NEEDS_MACHINES();
   RentalStage stage(VASTGPU_BINARY, {.faults = {"hostile-words"}});
   Surface server(stage);
-  const std::string token = "hf_" + std::string("Xy12Zw34Vu56Ts78Rq90");
+  const std::string token = "hf_" + std::string("Xy12Zw34Vu56Ts78Rq90Xy12Zw34Vu56Ts");
   const std::string password = "open sesame, said the 4th thief";
 
   const json provided =

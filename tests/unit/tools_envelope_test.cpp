@@ -52,7 +52,7 @@ TEST_CASE("one line without an end does not push out the others") {
 }
 
 TEST_CASE("a ready call whose arguments hold a secret is left out, not spoiled") {
-  const std::string token = "hf_A1b2C3d4E5f6G7h8I9j0";
+  const std::string token = "hf_A1b2C3d4E5f6G7h8I9j0A1b2C3d4E5f6";
   const Envelope e{.outcome = "stopped",
                    .summary = "It stopped with " + token,
                    .facts = {{"command", "HF_TOKEN=" + token + " ./train"}},
