@@ -10,9 +10,9 @@
 
 namespace vastgpu {
 
-class Deadline {
+class RealDeadline {
  public:
-  explicit Deadline(std::chrono::seconds limit)
+  explicit RealDeadline(std::chrono::seconds limit)
       : watch_([this, limit](const std::stop_token& over) {
           std::unique_lock hold(mutex_);
           woken_.wait_for(hold, over, limit, [] { return false; });

@@ -7,38 +7,39 @@
 
 namespace vastgpu {
 
-void Findings::good(const std::string& check, const std::string& what) {
-  all_.push_back({check, Finding::Mark::ok, clean_line(what, 500), {}});
+void Checkup::good(const std::string& check, const std::string& what) {
+  all_.push_back({check, CheckResult::Mark::ok, clean_line(what, 500), {}});
 }
-void Findings::note(const std::string& check, const std::string& what, const std::string& fix) {
-  all_.push_back({check, Finding::Mark::note, clean_line(what, 500), clean_line(fix, 500)});
+void Checkup::note(const std::string& check, const std::string& what, const std::string& fix) {
+  all_.push_back({check, CheckResult::Mark::note, clean_line(what, 500), clean_line(fix, 500)});
 }
-void Findings::bad(const std::string& check, const std::string& what, const std::string& fix) {
-  all_.push_back({check, Finding::Mark::bad, clean_line(what, 500), clean_line(fix, 500)});
+void Checkup::bad(const std::string& check, const std::string& what, const std::string& fix) {
+  all_.push_back({check, CheckResult::Mark::bad, clean_line(what, 500), clean_line(fix, 500)});
 }
-bool Findings::all_well() const {
-  return std::ranges::none_of(all_, [](const Finding& f) { return f.mark == Finding::Mark::bad; });
+bool Checkup::all_well() const {
+  return std::ranges::none_of(all_, [](const CheckResult& f) { return f.mark == CheckResult::Mark::bad; });
 }
 
-std::string to_text(const Findings& findings) {
+std::string to_text(const Checkup& findings) {
   std::string out;
-  for (const Finding& f : findings.all()) {
-    out += (f.mark == Finding::Mark::ok     ? "ok    "
-            : f.mark == Finding::Mark::note ? "note  "
-                                            : "BAD   ") +
+  for (const CheckResult& f : findings.all()) {
+    out += (f.mark == CheckResult::Mark::ok     ? "ok    "
+            : f.mark == CheckResult::Mark::note ? "note  "
+                                                : "BAD   ") +
            f.what + "\n";
-    if (!f.fix.empty()) out += (f.mark == Finding::Mark::bad ? "      fix: " : "      try: ") + f.fix + "\n";
+    if (!f.fix.empty())
+      out += (f.mark == CheckResult::Mark::bad ? "      fix: " : "      try: ") + f.fix + "\n";
   }
   return out + (findings.all_well() ? "all is well\n" : "something needs attention: see above\n");
 }
 
-json to_json(const Findings& findings) {
+json to_json(const Checkup& findings) {
   json checks = json::array();
-  for (const Finding& f : findings.all()) {
+  for (const CheckResult& f : findings.all()) {
     json one{{"check", f.check},
-             {"result", f.mark == Finding::Mark::ok     ? "ok"
-                        : f.mark == Finding::Mark::note ? "note"
-                                                        : "bad"},
+             {"result", f.mark == CheckResult::Mark::ok     ? "ok"
+                        : f.mark == CheckResult::Mark::note ? "note"
+                                                            : "bad"},
              {"what", f.what}};
     if (!f.fix.empty()) one["fix"] = f.fix;
     checks.push_back(std::move(one));
@@ -48,8 +49,8 @@ json to_json(const Findings& findings) {
 
 int doctor(House& house, const std::string& program, const DoctorOptions& options) {
   constexpr std::chrono::seconds kPatience(25);  // for all questions to the marketplace together
-  const Deadline deadline(kPatience);
-  Findings f;
+  const RealDeadline deadline(kPatience);
+  Checkup f;
   check_home(house, f);
   check_clients(house, program, f);
   check_network(house, deadline.token(), f);

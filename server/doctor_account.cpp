@@ -18,12 +18,12 @@ std::string body_of(const std::string& key) {
 }
 
 /// What to say where the time was up.
-void take(Findings& f, const char* check, const Error& e) {
+void take(Checkup& f, const char* check, const Error& e) {
   if (e.code != Code::cancelled) return f.take(check, e);
   f.bad(check, text(check, ": the marketplace did not answer in time"), "vast-gpu doctor, again later");
 }
 
-void check_ssh_registered(House& house, const std::stop_token& stop, Findings& f) {
+void check_ssh_registered(House& house, const std::stop_token& stop, Checkup& f) {
   auto keys = house.market().account_keys(stop);
   if (!keys) return take(f, "ssh-key", keys.error());
   auto mine = house.connector().public_key();
@@ -45,7 +45,7 @@ std::string last_pass(const std::optional<Deps>& deps) {
 
 }  // namespace
 
-void check_network(House& house, const std::stop_token& stop, Findings& f) {
+void check_network(House& house, const std::stop_token& stop, Checkup& f) {
   const std::string& url = house.settings().api_url;
   const TimePoint asked = house.clock().now();
   const auto reach = reach_marketplace(url, house.settings().ca_file, stop);
@@ -66,7 +66,7 @@ void check_network(House& house, const std::stop_token& stop, Findings& f) {
                         fixed(std::max(1.0, seconds), 0) + " s");
 }
 
-void check_account(House& house, const std::stop_token& stop, Findings& f) {
+void check_account(House& house, const std::stop_token& stop, Checkup& f) {
   if (!house.key()) return;  // said already
   auto account = house.market().account(stop);
   if (!account) {
@@ -86,7 +86,7 @@ void check_account(House& house, const std::stop_token& stop, Findings& f) {
     f.good("rights", text("the key reads the account's instances: ", instances->size()));
 }
 
-void check_rentals(House& house, const std::stop_token& stop, Findings& f) {
+void check_rentals(House& house, const std::stop_token& stop, Checkup& f) {
   std::optional<Deps> deps;
   if (house.key()) {
     auto opened = house.open(stop);

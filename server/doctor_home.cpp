@@ -22,7 +22,7 @@ std::optional<std::uint64_t> free_bytes(const std::filesystem::path& folder) {
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
-void check_space(const std::filesystem::path& folder, std::uint64_t wanted, const char* check, Findings& f) {
+void check_space(const std::filesystem::path& folder, std::uint64_t wanted, const char* check, Checkup& f) {
   const auto room = free_bytes(folder);
   if (!room) return;
   if (*room < wanted)
@@ -32,7 +32,7 @@ void check_space(const std::filesystem::path& folder, std::uint64_t wanted, cons
     f.good(check, bytes(*room) + " are free in " + folder.string());
 }
 
-void check_state(House& house, Findings& f) {
+void check_state(House& house, Checkup& f) {
   const auto folder = house.settings().state_folder;
   const auto probe = folder / "doctor-probe";
   if (auto written = replace_file(probe, "probe\n", 0600); !written) return f.take("state", written.error());
@@ -42,7 +42,7 @@ void check_state(House& house, Findings& f) {
   check_space(folder, kStateBytes, "disk", f);
 }
 
-void check_limits_file(const House& house, Findings& f) {
+void check_limits_file(const House& house, Checkup& f) {
   const std::string file = house.settings_file().string();
   auto settings = read_settings(file);
   if (!settings) return f.take("limits", settings.error());
@@ -61,7 +61,7 @@ void check_limits_file(const House& house, Findings& f) {
                               " a day; a project's max_budget goes before)", set));
 }
 
-void check_key(const House& house, Findings& f) {
+void check_key(const House& house, Checkup& f) {
   const auto key = house.key();
   if (!key) return f.take("key", key.error());
   f.good("key", "API key from " + key->place);
@@ -73,7 +73,7 @@ void check_key(const House& house, Findings& f) {
     f.bad("key", "others on this computer may read " + key->place, "chmod 600 " + shell_quote(key->place));
 }
 
-void check_ssh_key(House& house, Findings& f) {
+void check_ssh_key(House& house, Checkup& f) {
   const auto ssh = house.connector().public_key();
   if (ssh)
     f.good("ssh-key", "SSH key: " + *ssh);
@@ -81,7 +81,7 @@ void check_ssh_key(House& house, Findings& f) {
     f.take("ssh-key", ssh.error());
 }
 
-void check_project(House& house, Findings& f) {
+void check_project(House& house, Checkup& f) {
   auto project = house.project(std::nullopt);
   if (!project)
     return f.note("project", project.error().what,
@@ -102,7 +102,7 @@ void check_project(House& house, Findings& f) {
 
 }  // namespace
 
-void check_home(House& house, Findings& f) {
+void check_home(House& house, Checkup& f) {
   check_state(house, f);
   check_limits_file(house, f);
   check_key(house, f);
@@ -110,7 +110,7 @@ void check_home(House& house, Findings& f) {
   check_project(house, f);
 }
 
-void check_clients(House& house, const std::string& program, Findings& f) {
+void check_clients(House& house, const std::string& program, Checkup& f) {
   bool known = false;
   for (const ClientSight& c : look_at_clients(house)) {
     const std::string again = "vast-gpu install " + c.client;

@@ -24,7 +24,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"tools", {"fleet", "analysis", "market", "remote", "state", "core"}},
     {"prompts", {"core", "analysis"}},
     {"clients", {"core", "state"}},
-    {"server", {"tools", "prompts", "clients", "fleet", "analysis", "market", "remote", "state", "sandbox", "core"}},
+    {"server",
+     {"tools", "prompts", "clients", "fleet", "analysis", "market", "remote", "state", "sandbox", "core"}},
     {"sandbox", {"core"}},
 };
 
@@ -79,6 +80,24 @@ TEST_CASE("a folder includes only what the table allows") {
         CHECK(owner->second.contains(folder));
     }
   CHECK(seen > 300);  // an empty walk would prove nothing
+}
+
+TEST_CASE(
+    "a type's name means one type: two of one name in one namespace are linked into each other unseen") {
+  const std::regex definition(R"(^(?:struct|class|enum class) (\w+)[^;]*\{)");
+  std::map<std::string, std::string> owner;
+  for (const auto& [folder, allowed] : kMayInclude) {
+    if (folder == "sandbox") continue;  // a namespace of its own
+    for (const Line& line : lines_of(folder, definition)) {
+      if (!line.file.ends_with(".h")) continue;
+      std::smatch match;
+      REQUIRE(std::regex_search(line.text, match, definition));
+      const auto [at, first] = owner.emplace(match[1], line.file);
+      INFO(line.file << " and " << at->second << " define " << match[1]);
+      CHECK(first);
+    }
+  }
+  CHECK(owner.size() > 300);
 }
 
 TEST_CASE("time and environment are injected: nobody below server reads them") {
