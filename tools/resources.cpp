@@ -7,6 +7,7 @@
 #include "fleet/followed_log.h"
 #include "fleet/report.h"
 #include "tools/all_tools.h"
+#include "tools/file_end.h"
 #include "tools/pages.h"
 #include "tools/resource_marks.h"
 #include "tools/resource_uri.h"
@@ -17,7 +18,6 @@ namespace {
 using Kind = ResourceAddress::Kind;
 
 constexpr std::size_t kLogTail = 64 * 1024;
-constexpr std::size_t kMostLog = 256u << 20;
 constexpr std::size_t kMostListed = 200;  // further rentals are read by their address
 constexpr std::size_t kMostRows = 500;    // of the report over all
 
@@ -98,11 +98,9 @@ Result<ResourceContent> read_log(Workplace& w, const std::string& uri, const Res
       when = changed;
     }
   if (!when) return fail(no_resource(uri + " (nobody looked at it or collected it yet)"));
-  auto log = read_file(newest, kMostLog);
-  if (!log) return fail(std::move(log).error());
-  const std::string_view tail =
-      std::string_view(*log).substr(log->size() > kLogTail ? log->size() - kLogTail : 0);
-  return ResourceContent{uri, "text/plain", clean(tail, kLogTail)};
+  auto tail = read_file_end(newest, kLogTail);
+  if (!tail) return fail(std::move(tail).error());
+  return ResourceContent{uri, "text/plain", clean(*tail, kLogTail)};
 }
 
 Result<ResourceContent> read_instance_file(Workplace& w, const std::string& uri) {
