@@ -122,13 +122,13 @@ Result<ResourceContent> read_rental(Workplace& w, const std::string& uri, Instan
 }
 
 /// The provider is asked again for what one rental was charged.
-Result<ResourceContent> read_cost(Workplace& w, const std::string& uri, InstanceId id) {
+Result<ResourceContent> read_cost(Workplace& w, const std::string& uri, InstanceId id, std::stop_token stop) {
   auto rental = rental_at(w, id, uri);
   if (!rental) return fail(std::move(rental).error());
-  auto deps = w.open({});
+  auto deps = w.open(stop);
   if (!deps) return fail(std::move(deps).error());
   json facts = rental_facts(*rental, deps->clock.now());
-  facts["cost"] = to_facts(report(*deps, *rental, {}));
+  facts["cost"] = to_facts(report(*deps, *rental, std::move(stop)));
   return as_json(uri, facts);
 }
 
@@ -170,7 +170,7 @@ Result<ResourceContent> read_all_costs(Workplace& w, const std::string& uri) {
                        {"rentals_left_out", left_out}});
 }
 
-Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
+Result<ResourceContent> read_resource(Workplace& w, const std::string& uri, std::stop_token stop) {
   if (auto page = read_page(uri)) return *std::move(page);
   const auto at = parse_resource(uri);
   if (!at) return fail(no_resource(uri));
@@ -182,7 +182,7 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
     case Kind::all_costs:
       return read_all_costs(w, uri);
     case Kind::cost:
-      return read_cost(w, uri, at->instance);
+      return read_cost(w, uri, at->instance, std::move(stop));
     case Kind::log:
       return read_log(w, uri, *at);
   }
@@ -192,16 +192,17 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
 }  // namespace
 
 ResourceCatalogue all_resources(Workplace& w) {
-  return {[&w] { return list_resources(w); },
-          {{"vast-gpu://rentals/{instance_id}", "rental", "One rental",
-            "State, experiments, cost so far and lease of one rental", "application/json"},
-           {"vast-gpu://costs/{instance_id}", "cost", "Cost report",
-            "Estimate, own count and the provider's charges", "application/json"},
-           {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment",
-            "The last 64 KiB of a log as it is at home: from the last look at the machine, or collected",
-            "text/plain"}},
-          [&w](const std::string& uri) { return read_resource(w, uri); },
-          resource_marks(w, [&w] { return list_resources(w); })};
+  return {
+      [&w] { return list_resources(w); },
+      {{"vast-gpu://rentals/{instance_id}", "rental", "One rental",
+        "State, experiments, cost so far and lease of one rental", "application/json"},
+       {"vast-gpu://costs/{instance_id}", "cost", "Cost report",
+        "Estimate, own count and the provider's charges", "application/json"},
+       {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment",
+        "The last 64 KiB of a log as it is at home: from the last look at the machine, or collected",
+        "text/plain"}},
+      [&w](const std::string& uri, std::stop_token stop) { return read_resource(w, uri, std::move(stop)); },
+      resource_marks(w, [&w] { return list_resources(w); })};
 }
 
 }  // namespace vastgpu
