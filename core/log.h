@@ -1,5 +1,6 @@
 #pragma once
-// The log: facts on stderr, one line each: `rented instance=7 offer=42`. Thread-safe.
+// The log: facts on stderr, one line each: `rented instance=7 offer=42`. Thread-safe. Never waits for a
+// reader: what stderr has no room for is left out, and the next line that fits says how many were.
 
 #include <functional>
 #include <string>

@@ -64,6 +64,10 @@ bool can_ask_all(const AskedRequest& request, const std::vector<Question>& asks)
 }
 
 RpcError invalid(std::string message) { return {kInvalidParams, std::move(message), {}}; }
+/// Our failure, not the client's.
+RpcError unchecked(const Error& why) {
+  return {kInternalError, "requestState cannot be checked: " + why.what, {}};
+}
 
 }  // namespace
 
@@ -95,7 +99,7 @@ tl::expected<json, RpcError> Questions::run_modern(const AskedRequest& request, 
   if (request.state) {
     if (!request.state->is_string()) return tl::unexpected(invalid("requestState must be a string"));
     const auto key = memory_.key();
-    if (!key) return tl::unexpected(invalid("requestState cannot be checked: " + key.error().what));
+    if (!key) return tl::unexpected(unchecked(key.error()));
     const TimePoint now = memory_.now();
     auto earlier = unseal(request.state->get_ref<const std::string&>(), request.by, *key, now);
     if (!earlier) return tl::unexpected(earlier.error());
@@ -122,7 +126,7 @@ tl::expected<json, RpcError> Questions::run_modern(const AskedRequest& request, 
     for (const Question& question : missing) earlier->given[question.key] = to_wire(Answer{});
     if (request.once) {  // on disk before the tool acts on it
       const auto first = memory_.take(earlier->mark, earlier->expires, now);
-      if (!first) return tl::unexpected(invalid("requestState cannot be checked: " + first.error().what));
+      if (!first) return tl::unexpected(unchecked(first.error()));
       if (!*first) return tl::unexpected(invalid("requestState was used already; call again without it"));
     }
     for (const auto& [name, answer] : earlier->given.items()) call.answers[name] = from_wire(answer);

@@ -63,7 +63,8 @@ json server_info(Version v) {
 json server_capabilities(Version v, Extras extras) {
   // Tools and prompts never change; what can be read comes and goes with rentals.
   json can = {{"tools", json::object()}, {"prompts", json::object()}, {"resources", json::object()}};
-  if (extras.watched) can["resources"] = {{"subscribe", true}, {"listChanged", true}};
+  if (extras.watched) can["resources"]["subscribe"] = true;
+  if (extras.watched && is_modern(v)) can["resources"]["listChanged"] = true;  // told to a listen only
   if (extras.tasks && is_modern(v)) can["extensions"]["io.modelcontextprotocol/tasks"] = json::object();
   if (has_completions_capability(v)) can["completions"] = json::object();
   if (!is_modern(v) || extras.modern_logging) can["logging"] = json::object();

@@ -13,7 +13,7 @@ int serve(const ServerParts& parts, const ServerOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write, not a death
   const WakeUp ended;
   LineReader reader(options.input, options.max_line, ended);
-  LineWriter writer(options.output, ended);
+  LineWriter writer(options.output, ended, options.input);
   const std::stop_callback on_stop(options.stop, [&] {
     writer.hurry();
     ended.wake();

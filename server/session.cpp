@@ -7,7 +7,9 @@ namespace vastgpu {
 namespace {
 
 constexpr std::size_t kMaxWaiting = 256;  // calls that wait for a worker
-constexpr std::size_t kResourceWorkers = 2;
+constexpr std::size_t kMaxBatch = 100;
+constexpr std::size_t kResourceWorkers = 2;  // what they look at lies on disk
+constexpr std::size_t kReadWorkers = 4;
 constexpr auto kGrace = std::chrono::milliseconds(250);  // `printf ... | vast-gpu serve` deserves its answers
 
 /// Collects the answers of a batch; writes them as one array when the last request of it was answered.
@@ -64,7 +66,8 @@ Session::Session(const ServerParts& parts, std::size_t workers, LineWriter& writ
                      [this](std::string message) { writer_.write(std::move(message)); }),
       questions_(parts.asking, [&writer](const std::string& message) { writer.write(message); }),
       tool_workers_(std::max<std::size_t>(workers, 1), kMaxWaiting),
-      resource_workers_(kResourceWorkers, kMaxWaiting) {}
+      resource_workers_(kResourceWorkers, kMaxWaiting),
+      read_workers_(kReadWorkers, kMaxWaiting) {}
 
 Session::Outlet Session::straight_out() {
   return [&writer = writer_](std::optional<std::string> message) {
@@ -82,6 +85,10 @@ void Session::receive(const std::string& line) {
   if (!message->is_array()) return receive_message(*message, straight_out(), false);
   if (!legacy_ || !has_batches(*legacy_) || message->empty())
     return refuse_line(std::nullopt, {kInvalidRequest, "no batches here: one message a line", {}},
+                       straight_out());
+  if (message->size() > kMaxBatch)  // a few bytes of each can ask for a list of many kilobytes
+    return refuse_line(std::nullopt,
+                       {kInvalidRequest, "too many messages in one batch", {{"limit", kMaxBatch}}},
                        straight_out());
 
   const auto batch = std::make_shared<Batch>(writer_);
@@ -181,9 +188,9 @@ void Session::initialize(const json& params, Reply reply) {
 }
 
 void Session::end(bool at_once) {
-  subscriptions_.end();
   if (!at_once) calls_.wait_empty(kGrace);
-  writer_.hurry();
+  writer_.hurry();  // before anything that writes: a client that does not read must not keep us
+  subscriptions_.end();
   tasks_.stop();      // they stay on record, for the next server
   calls_.stop_all();  // the workers' destructors wait for them
 }

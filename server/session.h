@@ -89,7 +89,8 @@ class Session {
   CallTable calls_;
   ProgressTicker ticker_;
   WorkerPool tool_workers_;
-  WorkerPool resource_workers_;  // of their own: eight waiting tools must not hold up a look at a log
+  WorkerPool resource_workers_;  // of their own: eight waiting tools must not hold up a look at a task
+  WorkerPool read_workers_;      // of their own: a cost asks the provider, which may take its time
 };
 
 }  // namespace vastgpu

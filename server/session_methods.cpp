@@ -219,11 +219,11 @@ void Session::read_resource(Incoming in) {
   const auto uri = read_field<std::string>(in.params, "uri");
   if (!uri) return std::move(in.reply).error(invalid("uri must be a string"));
   const Version v = in.version;
-  start(std::move(in), resource_workers_,
-        [this, v, uri = *uri](CallContext&) -> tl::expected<json, RpcError> {
+  start(std::move(in), read_workers_,
+        [this, v, uri = *uri](CallContext& call) -> tl::expected<json, RpcError> {
           const Error none{.code = Code::not_found};
-          const auto content =
-              parts_.resources.read ? parts_.resources.read(uri) : Result<ResourceContent>(fail(none));
+          const auto content = parts_.resources.read ? parts_.resources.read(uri, call.stop)
+                                                     : Result<ResourceContent>(fail(none));
           if (!content) return tl::unexpected(resource_error(content.error(), uri, v));
           return complete({{"contents", json::array({render_content(*content)})}}, v, Caching::personal);
         },
@@ -238,7 +238,8 @@ std::shared_ptr<CallLog> Session::call_log(const Incoming& in, const std::string
                                    [this](const std::string& message) { writer_.write(message); });
 }
 
-/// Runs the work on the pool. `when_busy` is the result if that is full; null means an error.
+/// Runs the work on the pool. `when_busy` is the result if that is full; null means an error, and so does
+/// work that had not begun when the server ended. Tools say that themselves.
 void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string& doing,
                     const json& when_busy) {
   // With two calls under one id a cancellation could not tell them apart; the first one keeps it.
@@ -254,7 +255,8 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
   }
   const auto log = call_log(in, doing);
   const auto call = calls_.open(std::move(in.reply), std::move(progress));
-  const bool taken = pool.submit([this, call, log, work = std::move(work)] {
+  const bool says_itself = !when_busy.is_null();
+  const bool taken = pool.submit([this, call, log, says_itself, work = std::move(work)] {
     CallContext context{.stop = call->stop.get_token(), .progress = [](double, const std::string&) {}};
     if (call->progress)
       context.progress = [report = call->progress](double done, const std::string& message) {
@@ -266,7 +268,11 @@ void Session::start(Incoming in, WorkerPool& pool, Work work, const std::string&
       };
     tl::expected<json, RpcError> answer = tl::unexpected(RpcError{kInternalError, "internal error", {}});
     try {
-      answer = work(context);
+      if (!says_itself && (context.stop.stop_requested() || calls_.ending()))
+        answer = tl::unexpected(
+            RpcError{kInternalError, "the server is ending; this request was not started", {}});
+      else
+        answer = work(context);
     } catch (const std::exception& e) {
       answer = tl::unexpected(RpcError{kInternalError, "internal error: " + clean_line(e.what()), {}});
     } catch (...) {  // a library's own type: the answer above stands

@@ -114,11 +114,26 @@ bool Subscriptions::has(const json& id) const {
 bool Subscriptions::cancel(const json& id) {
   const std::scoped_lock hold(mutex_);
   const auto at = listens_.find(dump(id));
-  if (at == listens_.end()) return false;
+  if (at == listens_.end()) return cancel_waiting(id);
   std::move(at->second.reply).abandon();
   listens_.erase(at);
   folders_.wake();
   return true;
+}
+
+/// A legacy subscribe that still waits for the first look. With the lock held.
+bool Subscriptions::cancel_waiting(const json& id) {
+  for (auto one = subscribed_.begin(); one != subscribed_.end(); ++one) {
+    auto& waiting = one->second.waiting;
+    const auto reply = std::ranges::find(waiting, id, &Reply::id);
+    if (reply == waiting.end()) continue;
+    std::move(*reply).abandon();
+    waiting.erase(reply);
+    if (waiting.empty()) subscribed_.erase(one);
+    folders_.wake();
+    return true;
+  }
+  return false;
 }
 
 void Subscriptions::end() {

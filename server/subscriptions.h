@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,7 +58,7 @@ class Subscriptions {
   void listen(const json& params, bool knows_tasks, Reply reply);
   /// A listen of that id is open. Not for the thread that looks.
   bool has(const json& id) const;
-  /// Ends a listen without an answer; false: there is none of that id.
+  /// Ends a listen, or a subscribe that is not answered yet, without an answer; false: none has that id.
   bool cancel(const json& id);
 
   /// Answers every listen and stops looking.
@@ -79,7 +80,7 @@ class Subscriptions {
     bool open = false;  ///< acknowledged
   };
   struct Subscription {
-    std::vector<Reply> waiting;  ///< for the first look
+    std::list<Reply> waiting;  ///< for the first look
     bool open = false;
   };
   std::set<Topic> wanted() const;
@@ -89,6 +90,7 @@ class Subscriptions {
   std::set<std::filesystem::path> folders_of(const std::set<Topic>& topics) const;
   bool settle(const std::map<Topic, Mark>& looked, SteadyTime now);
   void tell(const Topic& topic, const Mark& mark);
+  bool cancel_waiting(const json& id);
   void open_those_known();
   void open_listen(Listen& listen);
 

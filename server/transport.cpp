@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;  // what a pipe holds
 constexpr int kHurryMs = 200;              // a live client empties a pipe in far less
+constexpr int kHungUpMs = 2000;            // one in a shell pipeline may take a little longer
+constexpr std::size_t kKeep = 4 * kChunk;  // of a buffer: what one long line took is given back
 
 }  // namespace
 
@@ -30,6 +32,7 @@ void WakeUp::wake() const noexcept {
 }
 
 LineReader::Got LineReader::next(std::string& line) {
+  if (line.capacity() > kKeep) line = std::string();  // now: the next line may be long in coming
   for (;;) {
     const std::size_t end = buffer_.find('\n', scanned_);
     if (end == std::string::npos && !ended_) {
@@ -54,7 +57,7 @@ LineReader::Got LineReader::next(std::string& line) {
     start_ = scanned_ = last ? stop : end + 1;
     if (start_ == buffer_.size()) {
       buffer_.clear();
-      if (buffer_.capacity() > 4 * kChunk) buffer_.shrink_to_fit();
+      if (buffer_.capacity() > kKeep) buffer_.shrink_to_fit();
       start_ = scanned_ = 0;
     }
     if (too_long) return Got::too_long;
@@ -67,6 +70,7 @@ LineReader::Got LineReader::next(std::string& line) {
 bool LineReader::fill() {
   if (start_ > 0) {
     buffer_.erase(0, start_);
+    if (buffer_.capacity() > kKeep && buffer_.size() < kKeep) buffer_.shrink_to_fit();
     scanned_ -= start_;
     start_ = 0;
   }
@@ -105,15 +109,18 @@ void LineWriter::hurry() { hurry_.wake(); }
 
 bool LineWriter::write_all(std::string_view rest) {
   while (!rest.empty()) {
-    pollfd watched[2] = {{fd_, POLLOUT, 0}, {hurry_.fd(), POLLIN, 0}};
-    if (::poll(watched, 2, -1) < 0) {
+    pollfd watched[3] = {{fd_, POLLOUT, 0}, {hurry_.fd(), POLLIN, 0}, {input_, POLLRDHUP, 0}};
+    if (::poll(watched, 3, -1) < 0) {
       if (errno == EINTR) continue;
       return false;
     }
-    if ((watched[0].revents & POLLOUT) == 0 && watched[1].revents != 0) {
-      const int ready = ::poll(watched, 1, kHurryMs);
+    if (watched[0].revents == 0) {
+      // Two, so that a hurry that comes while we wait for a client that hung up shortens the wait.
+      const bool hurries = watched[1].revents != 0;
+      const int ready = ::poll(watched, hurries ? 1 : 2, hurries ? kHurryMs : kHungUpMs);
       if (ready < 0 && errno == EINTR) continue;
       if (ready == 0) return false;
+      if (watched[0].revents == 0) continue;
     }
     // A write of up to PIPE_BUF bytes does not block after POLLOUT; a longer one could, past any hurry. The
     // descriptor stays in blocking mode, since that flag is shared with whoever else holds the pipe.

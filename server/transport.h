@@ -51,8 +51,9 @@ class LineReader {
 /// Writes messages, each whole and flushed at once. Any thread.
 class LineWriter {
  public:
-  /// `broken` is woken when nobody reads any more.
-  LineWriter(int fd, const WakeUp& broken) : fd_(fd), broken_(broken) {}
+  /// `broken` is woken when nobody reads any more. Once `input` hung up, a reader that does not read is given
+  /// up, too, only later.
+  LineWriter(int fd, const WakeUp& broken, int input = -1) : fd_(fd), input_(input), broken_(broken) {}
 
   /// False when the message could not be written; every later one fails too.
   bool write(std::string message);
@@ -63,7 +64,7 @@ class LineWriter {
 
  private:
   bool write_all(std::string_view rest);
-  int fd_;
+  int fd_, input_;
   const WakeUp& broken_;
   WakeUp hurry_;
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,9 @@ struct ResourceMarks {
 struct ResourceCatalogue {
   std::function<Result<std::vector<ResourceInfo>>()> list;
   std::vector<ResourceTemplate> templates;
+  /// May ask the network; ends early when `stop` asks.
   /// @error not_found  no such resource
-  std::function<Result<ResourceContent>(const std::string& uri)> read;
+  std::function<Result<ResourceContent>(const std::string& uri, std::stop_token stop)> read;
   ResourceMarks marks = {};
 };
 

@@ -7,6 +7,7 @@
 #include "fleet/bring_home.h"
 #include "fleet/followed_log.h"
 #include "fleet/report.h"
+#include "tools/pages.h"
 #include "tools/resource_uri.h"
 
 namespace vastgpu {
@@ -61,6 +62,7 @@ std::string instance_file_mark(Workplace& w) {
 }
 
 std::optional<std::string> mark_of(Workplace& w, const std::string& uri) {
+  if (uri == kOptionsPage || uri == kRentalsPage) return "a part of the program";
   const auto at = parse_resource(uri);
   if (!at) return std::nullopt;
   if (at->kind == Kind::instance_file) return instance_file_mark(w);

@@ -7,6 +7,7 @@
 #include "fleet/followed_log.h"
 #include "fleet/report.h"
 #include "tools/all_tools.h"
+#include "tools/file_end.h"
 #include "tools/pages.h"
 #include "tools/resource_marks.h"
 #include "tools/resource_uri.h"
@@ -17,7 +18,6 @@ namespace {
 using Kind = ResourceAddress::Kind;
 
 constexpr std::size_t kLogTail = 64 * 1024;
-constexpr std::size_t kMostLog = 256u << 20;
 constexpr std::size_t kMostListed = 200;  // further rentals are read by their address
 constexpr std::size_t kMostRows = 500;    // of the report over all
 
@@ -98,11 +98,9 @@ Result<ResourceContent> read_log(Workplace& w, const std::string& uri, const Res
       when = changed;
     }
   if (!when) return fail(no_resource(uri + " (nobody looked at it or collected it yet)"));
-  auto log = read_file(newest, kMostLog);
-  if (!log) return fail(std::move(log).error());
-  const std::string_view tail =
-      std::string_view(*log).substr(log->size() > kLogTail ? log->size() - kLogTail : 0);
-  return ResourceContent{uri, "text/plain", clean(tail, kLogTail)};
+  auto tail = read_file_end(newest, kLogTail);
+  if (!tail) return fail(std::move(tail).error());
+  return ResourceContent{uri, "text/plain", clean(*tail, kLogTail)};
 }
 
 Result<ResourceContent> read_instance_file(Workplace& w, const std::string& uri) {
@@ -124,13 +122,13 @@ Result<ResourceContent> read_rental(Workplace& w, const std::string& uri, Instan
 }
 
 /// The provider is asked again for what one rental was charged.
-Result<ResourceContent> read_cost(Workplace& w, const std::string& uri, InstanceId id) {
+Result<ResourceContent> read_cost(Workplace& w, const std::string& uri, InstanceId id, std::stop_token stop) {
   auto rental = rental_at(w, id, uri);
   if (!rental) return fail(std::move(rental).error());
-  auto deps = w.open({});
+  auto deps = w.open(stop);
   if (!deps) return fail(std::move(deps).error());
   json facts = rental_facts(*rental, deps->clock.now());
-  facts["cost"] = to_facts(report(*deps, *rental, {}));
+  facts["cost"] = to_facts(report(*deps, *rental, std::move(stop)));
   return as_json(uri, facts);
 }
 
@@ -172,7 +170,7 @@ Result<ResourceContent> read_all_costs(Workplace& w, const std::string& uri) {
                        {"rentals_left_out", left_out}});
 }
 
-Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
+Result<ResourceContent> read_resource(Workplace& w, const std::string& uri, std::stop_token stop) {
   if (auto page = read_page(uri)) return *std::move(page);
   const auto at = parse_resource(uri);
   if (!at) return fail(no_resource(uri));
@@ -184,7 +182,7 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
     case Kind::all_costs:
       return read_all_costs(w, uri);
     case Kind::cost:
-      return read_cost(w, uri, at->instance);
+      return read_cost(w, uri, at->instance, std::move(stop));
     case Kind::log:
       return read_log(w, uri, *at);
   }
@@ -194,16 +192,17 @@ Result<ResourceContent> read_resource(Workplace& w, const std::string& uri) {
 }  // namespace
 
 ResourceCatalogue all_resources(Workplace& w) {
-  return {[&w] { return list_resources(w); },
-          {{"vast-gpu://rentals/{instance_id}", "rental", "One rental",
-            "State, experiments, cost so far and lease of one rental", "application/json"},
-           {"vast-gpu://costs/{instance_id}", "cost", "Cost report",
-            "Estimate, own count and the provider's charges", "application/json"},
-           {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment",
-            "The last 64 KiB of a log as it is at home: from the last look at the machine, or collected",
-            "text/plain"}},
-          [&w](const std::string& uri) { return read_resource(w, uri); },
-          resource_marks(w, [&w] { return list_resources(w); })};
+  return {
+      [&w] { return list_resources(w); },
+      {{"vast-gpu://rentals/{instance_id}", "rental", "One rental",
+        "State, experiments, cost so far and lease of one rental", "application/json"},
+       {"vast-gpu://costs/{instance_id}", "cost", "Cost report",
+        "Estimate, own count and the provider's charges", "application/json"},
+       {"vast-gpu://logs/{instance_id}/{experiment}", "log", "Log of an experiment",
+        "The last 64 KiB of a log as it is at home: from the last look at the machine, or collected",
+        "text/plain"}},
+      [&w](const std::string& uri, std::stop_token stop) { return read_resource(w, uri, std::move(stop)); },
+      resource_marks(w, [&w] { return list_resources(w); })};
 }
 
 }  // namespace vastgpu

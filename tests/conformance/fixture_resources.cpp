@@ -41,7 +41,7 @@ ResourceCatalogue conformance_resources() {
                     .title = "Data",
                     .description = "Data of one id",
                     .mime_type = "application/json"}};
-  all.read = read;
+  all.read = [](const std::string& uri, std::stop_token) { return read(uri); };
   // All of it stays as it is: it can be watched, and nothing comes.
   all.marks.of = [](const std::string& uri) {
     return read(uri) ? std::optional<std::string>("as ever") : std::nullopt;

@@ -91,7 +91,7 @@ ServerParts quick_parts() {
   };
   parts.resources.marks.list = [] { return std::string("as ever"); };
   parts.resources.marks.folders = [](const std::string&) { return std::vector<std::filesystem::path>(); };
-  parts.resources.read = [](const std::string& uri) -> Result<ResourceContent> {
+  parts.resources.read = [](const std::string& uri, std::stop_token) -> Result<ResourceContent> {
     if (!uri.starts_with("demo://jobs")) return fail({.code = Code::not_found, .what = "no such job"});
     return ResourceContent{.uri = uri, .mime_type = "text/plain", .text = "\xff\x1b[31m"};
   };

@@ -92,7 +92,7 @@ Fixture::Fixture() {
     return std::vector<ResourceInfo>{{"demo://jobs", "jobs", "All jobs", "Every job", "application/json"}};
   };
   parts_.resources.templates = {{"demo://jobs/{id}/log", "job-log", "Log", "The log of a job", "text/plain"}};
-  parts_.resources.read = [](const std::string& uri) -> Result<ResourceContent> {
+  parts_.resources.read = [](const std::string& uri, std::stop_token) -> Result<ResourceContent> {
     if (uri == "demo://jobs") return ResourceContent{uri, "application/json", "[]"};
     if (uri == "demo://broken") return fail({.code = Code::unavailable, .what = "the disk is gone"});
     return fail({.code = Code::not_found, .what = "no such thing"});

@@ -312,3 +312,20 @@ TEST_CASE("a prompt asks for an argument that was not given") {
   CHECK(words(answer({{"action", "accept"}, {"content", {{"who", "Alan"}}}})) == "Say hello to Alan");
   CHECK(answer(kNo).at("error").at("code") == kInvalidParams);
 }
+
+TEST_CASE("a memory that cannot be read is the server's failure, and nothing is spent") {
+  AskingFixture fixture;
+  WireClient client(fixture.parts());
+  const json asked = ask(client, 1);
+  fixture.pass(3s);
+  const auto broken = [] { return fail({.code = Code::unavailable, .what = "the disk is gone"}); };
+  if (GENERATE(true, false))
+    fixture.memory().key = [=]() -> Result<Secret> { return broken(); };
+  else
+    fixture.memory().take = [=](const std::string&, TimePoint, TimePoint) -> Result<bool> {
+      return broken();
+    };
+  WireClient other(fixture.parts());
+  CHECK(other.ask(retry(2, asked, kYes)).at("error").at("code") == kInternalError);
+  CHECK(fixture.spent() == 0);
+}

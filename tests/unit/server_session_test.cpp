@@ -1,7 +1,11 @@
 #include <fcntl.h>
 
+#include <array>
+#include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <map>
 #include <random>
 
@@ -351,4 +355,76 @@ TEST_CASE("a line of forty megabytes is refused, and the next one is served") {
   CHECK(refused.at("error").at("code") == -32600);
   CHECK_FALSE(refused.contains("id"));
   CHECK(client.ask(legacy(1, "ping")).contains("result"));
+}
+
+TEST_CASE("resources that take their time hold up nothing else, and end when they are told to") {
+  Fixture fixture;
+  ServerParts parts = fixture.parts();
+  std::atomic<int> begun{0}, stopped{0};
+  parts.resources.read = [&](const std::string&, std::stop_token stop) -> Result<ResourceContent> {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any changed;
+    begun.fetch_add(1);
+    begun.notify_all();
+    changed.wait(lock, stop, [] { return false; });
+    ++stopped;
+    return fail({.code = Code::cancelled, .what = "stopped"});
+  };
+  const auto read = [](const json& id) { return modern(id, "resources/read", {{"uri", "demo://slow"}}); };
+  const auto await_begun = [&](int count) {
+    for (int now = begun; now < count; now = begun) begun.wait(now);
+  };
+  WireClient client(parts);
+  for (int i = 0; i < 20; ++i) client.send(read(i));
+  await_begun(4);
+  CHECK(client.ask(modern("list", "resources/list")).contains("result"));
+  client.send(cancel(0));
+  client.send(cancel(1));
+  client.send(cancel(2));
+  client.send(cancel(3));
+  await_begun(8);  // those that were cancelled made room
+  const auto rest = client.finish();
+  CHECK(rest.size() == 16);
+  for (const json& answer : rest) CHECK(answer.at("error").at("code") == -32603);
+  CHECK(begun == 8);  // what had not begun never does
+  CHECK(stopped == 8);
+}
+
+TEST_CASE("a batch asks for a bounded number of answers") {
+  const Fixture fixture;
+  WireClient client(fixture.parts());
+  client.initialize("2025-03-26");
+  json batch = json::array();
+  for (int i = 0; i < 100; ++i) batch.push_back(legacy(i, "ping"));
+  client.send(batch);
+  CHECK(client.next().size() == 100);
+  batch.push_back(legacy(100, "ping"));
+  client.send(batch);
+  const json refused = client.next();
+  REQUIRE(refused.is_object());
+  CHECK_FALSE(refused.contains("id"));
+  CHECK(refused.at("error").at("code") == -32600);
+  CHECK(client.finish().empty());
+}
+
+TEST_CASE("a client that closes our input and reads nothing lets the server end") {
+  const Fixture fixture;
+  std::array<int, 2> to{}, from{};
+  REQUIRE(::pipe2(to.data(), O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(from.data(), O_CLOEXEC) == 0);
+  const Fd server_in(to[0]), server_out(from[1]);
+  Fd in(to[1]), out(from[0]);
+  std::string all = dump(modern("l", "subscriptions/listen", {{"notifications", json::object()}})) + "\n";
+  for (int i = 0; i < 100; ++i) all += dump(modern(i, "tools/list")) + "\n";
+  REQUIRE(all.size() < 65536);  // fits into the pipe; the answers do not
+  REQUIRE(::write(in.get(), all.data(), all.size()) == static_cast<ssize_t>(all.size()));
+  in.reset();
+  auto ended = std::async(std::launch::async, [&] {
+    return serve(fixture.parts(), {.input = server_in.get(), .output = server_out.get()});
+  });
+  const bool in_time = ended.wait_for(15s) == std::future_status::ready;
+  out.reset();  // ends one that waits
+  CHECK(in_time);
+  CHECK(ended.get() == 0);
 }

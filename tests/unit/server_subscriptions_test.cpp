@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <set>
 
 #include "core/text.h"
@@ -65,7 +66,8 @@ TEST_CASE("a server that can watch says so, and one that cannot does not") {
             .at("result")
             .at("capabilities")
             .at("resources") == can);
-  CHECK(WireClient(world.parts()).initialize("2024-11-05").at("capabilities").at("resources") == can);
+  CHECK(WireClient(world.parts()).initialize("2025-11-25").at("capabilities").at("resources") ==
+        json{{"subscribe", true}});  // the list is told to a listen, which this era has not
   CHECK(WireClient(fixture.parts()).initialize("2025-11-25").at("capabilities").at("resources") ==
         json::object());
 }
@@ -196,4 +198,23 @@ TEST_CASE("what one client may watch is bounded, and what ended makes room") {
   client.send(cancel(5));
   client.send(listen("room", {{"resourceSubscriptions", {"demo://a"}}}));
   CHECK(client.next().at("params").at("notifications").size() == 1);
+}
+
+TEST_CASE("a subscribe that is cancelled before its first look gets no answer") {
+  const Changing world;
+  ServerParts parts = world.parts();
+  std::promise<void> look;
+  parts.resources.marks.of = [may_look = look.get_future().share()](const std::string&) {
+    may_look.wait();
+    return std::optional<std::string>("a mark");
+  };
+  WireClient client(parts);
+  client.initialize("2025-11-25");
+  client.send(legacy(1, "resources/subscribe", {{"uri", "demo://a"}}));
+  client.send(legacy(2, "resources/subscribe", {{"uri", "demo://a"}}));
+  client.send(cancel(1));
+  CHECK(client.ask(legacy(3, "ping")).contains("result"));
+  look.set_value();
+  CHECK(client.answer_to(2).contains("result"));
+  CHECK(client.finish().empty());
 }

@@ -140,3 +140,32 @@ TEST_CASE("a client that stops reading cannot keep the server from ending") {
   CHECK_FALSE(written);
   CHECK_FALSE(writer.write("more"));
 }
+
+TEST_CASE("a client that hung up and does not read ends the writing, whoever writes") {
+  const Pipe to_client;
+  Pipe from_client;
+  const WakeUp broken;
+  LineWriter writer(to_client.in.get(), broken, from_client.out.get());
+  bool written = true;
+  std::jthread blocked([&] { written = writer.write(std::string(10 << 20, 'x')); });
+  from_client.in.reset();
+  blocked.join();
+  CHECK_FALSE(written);
+  CHECK(writer.failed());
+}
+
+TEST_CASE("what one long line took is given back") {
+  Pipe pipe;
+  std::jthread writer([&] {
+    pipe.put(std::string(8 << 20, 'x') + "\nshort\n");
+    pipe.in.reset();
+  });
+  const WakeUp wake;
+  LineReader reader(pipe.out.get(), 16 << 20, wake);
+  std::string line;
+  REQUIRE(reader.next(line) == LineReader::Got::line);
+  CHECK(line.size() == 8 << 20);
+  REQUIRE(reader.next(line) == LineReader::Got::line);
+  CHECK(line == "short");
+  CHECK(line.capacity() < 1 << 20);
+}

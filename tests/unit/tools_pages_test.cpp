@@ -1,6 +1,9 @@
 #include "tools/pages.h"
 
+#include "server/house.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+#include "tools/all_tools.h"
 
 using namespace vastgpu;
 
@@ -22,4 +25,17 @@ TEST_CASE("the two pages are whole documents, and nothing else is one") {
   CHECK(page_of("list") == kRentalsPage);
   CHECK(page_of("monitor") == kRentalsPage);
   CHECK(page_of("rent").empty());
+}
+
+TEST_CASE("a page can be watched like everything else that can be read") {
+  const TempFolder folder;
+  HouseSettings settings;
+  settings.home = settings.state_folder = folder.path();
+  settings.variable = [](const char*) { return std::optional<std::string>(); };
+  const auto house = House::make(std::move(settings));
+  REQUIRE(house);
+  const ResourceCatalogue all = all_resources(**house);
+  CHECK(all.marks.of(kOptionsPage));
+  CHECK(all.marks.of(kRentalsPage));
+  CHECK_FALSE(all.marks.of("ui://vast-gpu/nothing"));
 }
