@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "analysis/analyse.h"
+#include "core/bound.h"
 #include "core/text.h"
 
 namespace vastgpu {
@@ -70,7 +71,11 @@ Result<TimePoint> parse_until(const std::string& text, TimePoint now, Duration o
   return until;
 }
 
-Result<SpendingEnvelope> approve_envelope(const Deps& d, const Quote& quote, const EnvelopeWish& wish) {
+std::string envelope_id_of(const std::string& quote_id) {
+  return "e" + quote_id.substr(1, quote_id.find('.') - 1);
+}
+
+Result<void> check_envelope(const Deps& d, const Quote& quote, const EnvelopeWish& wish) {
   if (!std::isfinite(wish.usd.value) || wish.usd.value <= 0 || wish.usd.value > 1e6)
     return fail({.code = Code::invalid_argument,
                  .what = "envelope_usd must be dollars, more than 0 and at most 1000000",
@@ -82,19 +87,24 @@ Result<SpendingEnvelope> approve_envelope(const Deps& d, const Quote& quote, con
   if (quote.worst_case > wish.usd)
     return fail({.code = Code::invalid_argument,
                  .what = "envelope_usd is " + money(wish.usd) + ", and this rental alone can cost up to " +
-                         money(quote.worst_case),
+                         at_most(quote.worst_case),
                  .next_step = "give at least that much, or choose a cheaper quote"});
-  const std::string id = "e" + quote.id.substr(1, quote.id.find('.') - 1);  // one for each quote: "e-3f9a1c"
+  const std::string id = envelope_id_of(quote.id);
   auto before = d.ledger.envelope(id);
   if (!before) return fail(std::move(before).error());
-  if (*before) {
-    if ((*before)->max_usd == wish.usd && (*before)->max_rentals == wish.rentals) return **before;
-    return fail(
-        {.code = Code::wrong_state,
-         .what = text("quote ", quote.id, " came with envelope ", id, " of ", money((*before)->max_usd),
-                      " for ", (*before)->max_rentals, " rentals before; an envelope does not change"),
-         .next_step = "leave envelope_usd out, or call provision for a fresh quote"});
-  }
+  if (!*before || ((*before)->max_usd == wish.usd && (*before)->max_rentals == wish.rentals)) return {};
+  return fail({.code = Code::wrong_state,
+               .what = text("quote ", quote.id, " came with envelope ", id, " of ", money((*before)->max_usd),
+                            " for ", (*before)->max_rentals, " rentals before; an envelope does not change"),
+               .next_step = "leave envelope_usd out, or call provision for a fresh quote"});
+}
+
+Result<SpendingEnvelope> approve_envelope(const Deps& d, const Quote& quote, const EnvelopeWish& wish) {
+  if (auto ok = check_envelope(d, quote, wish); !ok) return fail(std::move(ok).error());
+  const std::string id = envelope_id_of(quote.id);
+  auto before = d.ledger.envelope(id);
+  if (!before) return fail(std::move(before).error());
+  if (*before) return **before;
   const SpendingEnvelope envelope{id, quote.project, wish.rentals, wish.usd, wish.until, d.clock.now()};
   auto noted = d.ledger.add_event({d.clock.now(),
                                    "envelope",

@@ -23,6 +23,13 @@ struct EnvelopeWish {
   TimePoint until{};
 };
 
+/// Whether it can be approved with that quote; said before anybody is asked for a yes to it.
+/// @error as approve_envelope
+Result<void> check_envelope(const Deps& d, const Quote& quote, const EnvelopeWish& wish);
+
+/// The id of the envelope that is approved with a quote: "e-3f9a1c".
+std::string envelope_id_of(const std::string& quote_id);
+
 /// Approves an envelope together with the rental of a quote, which draws from it. Approving the same again
 /// changes nothing.
 /// @error invalid_argument  the quote alone can cost more than the envelope; or its numbers are absurd

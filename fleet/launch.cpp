@@ -1,5 +1,6 @@
 #include "fleet/launch.h"
 
+#include "core/bound.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/boot.h"
@@ -115,13 +116,13 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
                          std::stop_token stop) {
   if (request.max_usd && quote.worst_case > *request.max_usd)
     return fail({.code = Code::over_budget,
-                 .what = "this rental can cost up to " + money(quote.worst_case) +
+                 .what = "this rental can cost up to " + at_most(quote.worst_case) +
                          ", the limit of this call is " + money(*request.max_usd),
                  .next_step = "raise max_usd, or pick a cheaper quote"});
   if (request.approved && quote.worst_case > *request.approved)
     return fail({.code = Code::over_budget,
-                 .what = "this rental can cost up to " + money(quote.worst_case) + ", the user said yes to " +
-                         money(*request.approved),
+                 .what = "this rental can cost up to " + at_most(quote.worst_case) +
+                         ", the user said yes to " + money(*request.approved),
                  .next_step = "ask the user again, with the new number"});
   auto account = d.market.account(std::move(stop));
   if (!account) return fail(std::move(account).error().during("reading the account's credit"));
@@ -131,8 +132,8 @@ Result<void> check_money(const Deps& d, const Quote& quote, const LaunchRequest&
   if (account->credit < quote.worst_case)
     return fail({.code = Code::over_budget,
                  .what = "the account has " + money(account->credit) +
-                         " of credit, the rental can cost up to " + money(quote.worst_case) + " (estimated " +
-                         money(quote.estimate) + ")",
+                         " of credit, the rental can cost up to " + at_most(quote.worst_case) +
+                         " (estimated " + money(quote.estimate) + ")",
                  .next_step = "add credit on the marketplace's billing page, or pick a cheaper quote"});
   return {};
 }
@@ -315,6 +316,7 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Ca
     lease_end =
         std::min(attempt->rental->lease_end, from + std::chrono::duration_cast<Duration>((*first)->lease));
     request.envelope = attempt->rental->envelope;
+    request.new_envelope.reset();
     request.replaces = attempt->rental->replaces;
     // A yes is to a number, whichever machine it is spent on.
     const Usd yes = std::max(attempt->rental->worst_case, attempt->rental->renew_to);
@@ -381,11 +383,7 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Ca
       if (auto ok = check_money(d, attempt->quote, request, caller.stop); !ok)
         return fail(std::move(ok).error());
       Rental rental = rental_for(d, *attempt, lease_end);
-      rental.envelope = request.envelope;
       rental.replaces = request.replaces;
-      auto renew_to = renew_to_of(d, rental, request);
-      if (!renew_to) return fail(std::move(renew_to).error());
-      rental.renew_to = *renew_to;
       if (auto ok = check_offer(d, attempt->quote, caller.stop); !ok) {
         if (ok.error().code != Code::not_found && ok.error().code != Code::wrong_state)
           return fail(std::move(ok).error());
@@ -402,6 +400,16 @@ Result<LaunchOutcome> launch(const Deps& d, const LaunchRequest& asked, const Ca
         rental.offer = ok->id;
         if (rental.interruptible) rental.bid = bid_floor(*ok);
       }
+      if (request.new_envelope) {  // not earlier: one for a call that is refused would stay on record
+        auto approved = approve_envelope(d, **first, *request.new_envelope);
+        if (!approved) return fail(std::move(approved).error());
+        request.envelope = approved->id;
+        request.new_envelope.reset();
+      }
+      rental.envelope = request.envelope;
+      auto renew_to = renew_to_of(d, rental, request);
+      if (!renew_to) return fail(std::move(renew_to).error());
+      rental.renew_to = *renew_to;
       register_key(d, public_key, caller.stop);
       caller.progress(0, "renting " + rental.gpu_name + " at " + money(rental.price));
       auto made = create(d, rental, request, caller.stop);

@@ -1,7 +1,7 @@
 #pragma once
 // Renting: approval and budget, intent on disk, create, boot, and on to the next machine when one fails.
 
-#include "fleet/deps.h"
+#include "fleet/envelope.h"
 
 namespace vastgpu {
 
@@ -13,6 +13,9 @@ struct LaunchRequest {
   std::string replaces = {};   ///< label of the rental whose work it goes on with
   /// What the person said yes to: neither the worst case nor a renewal goes above it. Lifts no limit.
   std::optional<Usd> approved = {};
+  /// Approved with this rental, when nothing that is known before refuses it; it draws from it. Not for one
+  /// that was begun: that draws from what it began with.
+  std::optional<EnvelopeWish> new_envelope = {};
 };
 
 struct LaunchOutcome {

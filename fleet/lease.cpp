@@ -21,11 +21,7 @@ constexpr double kRounding = 1e-9;
 Result<void> move_lease(const Deps& d, Rental& rental, Hours by, const LeaseTerms& terms,
                         ExtendOutcome& out) {
   if (!d.settings.account) return fail(d.settings.account.error());
-  const bool stopped = rental.status == Status::stopped;
-  // Of an adopted one nobody knows how long it was leased: time that is bought counts from now.
-  const TimePoint from =
-      stopped || rental.adopted ? std::max(rental.lease_end, d.clock.now()) : rental.lease_end;
-  const TimePoint end = from + std::chrono::duration_cast<Duration>(by);
+  const TimePoint end = extended_end(rental, by, d.clock.now());
   auto row = d.market.instance(*rental.instance, {});
   if (!row) return fail(std::move(row).error().during("reading the instance"));
   if (*row && (*row)->end_date && *(*row)->end_date < end)  // the host's own end date limits every lease
@@ -108,6 +104,13 @@ Result<bool> notice_stopped(const Deps& d, Rental& rental, std::stop_token stop)
   if (!row) return fail(std::move(row).error());
   if (!*row || judge(**row) != BootVerdict::stopped) return false;
   return advance(d, rental, Event::seen_stopped).map([] { return true; });
+}
+
+TimePoint extended_end(const Rental& rental, Hours by, TimePoint now) {
+  // Of an adopted one nobody knows how long it was leased: time that is bought counts from now.
+  const bool from_now = rental.status == Status::stopped || rental.adopted;
+  const TimePoint from = from_now ? std::max(rental.lease_end, now) : rental.lease_end;
+  return from + std::chrono::duration_cast<Duration>(by);
 }
 
 Usd extension_cost(const Rental& rental, Hours by) {

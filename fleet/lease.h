@@ -45,6 +45,10 @@ Result<bool> wait_restarted(const Deps& d, Rental& rental, const Caller& caller)
 Result<bool> shorten(const Deps& d, Rental& rental, TimePoint new_end, const std::string& why,
                      const Caller& caller);
 
+/// Where `by` more hours end: what is asked for and what is done. Time for a machine that was stopped or
+/// adopted counts from now where its lease is over.
+TimePoint extended_end(const Rental& rental, Hours by, TimePoint now);
+
 /// What `by` more hours add to the worst case; a stopped machine starts again for them.
 Usd extension_cost(const Rental& rental, Hours by);
 

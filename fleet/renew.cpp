@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/lease.h"
 #include "fleet/price_watch.h"
@@ -46,7 +47,7 @@ Usd renewable_to(Usd worst_case, const Result<AccountSettings>& account, const P
 std::string renewal_words(Usd worst_case, Usd renewable, std::optional<Usd> budget) {
   if (renewable <= worst_case) return {};
   return "; while its experiment runs on it may be renewed up to " +
-         (budget == renewable ? "your max_budget of " + money(renewable) : money(renewable) + " in all");
+         (budget == renewable ? "your max_budget of " + at_most(renewable) : at_most(renewable) + " in all");
 }
 
 std::optional<Hours> renewal_needed(Hours left, std::optional<Hours> eta) {

@@ -20,6 +20,15 @@ constexpr int kMostRounds = 6;
 constexpr std::pair<Action, const char*> kActions[] = {
     {Action::accept, "accept"}, {Action::decline, "decline"}, {Action::cancel, "cancel"}};
 
+/// The form as nobody filled it in: some hosts send that for a form that they show to nobody.
+json untouched(const json& form) {
+  json content = json::object();
+  const json fields = read_field<json>(form, "properties").value_or(json::object());
+  for (const auto& [name, field] : fields.items())
+    if (field.is_object() && field.contains("default")) content[name] = field.at("default");
+  return content;
+}
+
 /// The answer to a question as it came; nullopt: none, or none that makes sense.
 std::optional<Answer> read_answer(const Question& question, const json& response, bool too_fast) {
   if (!response.is_object()) return std::nullopt;
@@ -30,6 +39,7 @@ std::optional<Answer> read_answer(const Question& question, const json& response
     if (action != Action::accept) return Answer{too_fast ? Action::not_asked : action, json::object()};
     auto content = fitting(question.schema, read_field<json>(response, "content").value_or(json::object()));
     if (!content) return std::nullopt;
+    if (too_fast && *content == untouched(question.schema)) return Answer{};
     return Answer{Action::accept, *std::move(content)};
   }
   return std::nullopt;

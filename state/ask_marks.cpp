@@ -16,8 +16,9 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kKeyText = 64;                // 32 bytes as hex
-constexpr auto kKeepMarks = std::chrono::hours(1);  // past the end: a clock may be set back a little
+constexpr std::size_t kKeyText = 64;                 // 32 bytes as hex
+constexpr auto kKeepMarks = std::chrono::hours(1);   // past the end: a clock may be set back a little
+constexpr auto kKeepFiles = std::chrono::hours(24);  // from their making: a clock may jump ahead and back
 
 Error trouble(const std::string& what, const std::filesystem::path& path, int number) {
   return {.code = Code::unavailable,
@@ -90,6 +91,8 @@ void remove_old(const std::filesystem::path& folder, TimePoint now) {
     const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), until);
     if (wrong != std::errc{} || end == name.data() + name.size() || *end != '-' || until >= limit) continue;
     std::error_code gone;
+    const auto made = std::filesystem::last_write_time(at->path(), gone);
+    if (gone || std::filesystem::file_time_type::clock::now() - made < kKeepFiles) continue;
     std::filesystem::remove(at->path(), gone);
   }
 }

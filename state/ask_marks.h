@@ -23,7 +23,7 @@ class AskMarks {
   Result<Secret> key();
 
   /// True for the first caller of all processes, false ever after; on disk when it returns. Marks of what is
-  /// long over (`until` passed by an hour) are removed on the way.
+  /// long over (`until` passed by an hour, and the file is a day old) are removed on the way.
   /// @param mark  a plain name
   /// @error unavailable  it is not known whether it was used: treat it as used
   Result<bool> take(const std::string& mark, TimePoint until, TimePoint now);

@@ -1,6 +1,7 @@
 #include "tools/discard_consent.h"
 
 #include "core/text.h"
+#include "remote/sha256.h"
 
 namespace vastgpu {
 namespace {
@@ -13,16 +14,24 @@ bool may_hold_results(const Rental& r) {
          (r.status == Status::ready || r.status == Status::stopped || r.status == Status::booting);
 }
 
-std::string lost_with(const Deps& d, const Rental& r) {
+std::string lost_with(const Rental& r, const std::vector<Job>& jobs) {
   std::vector<std::string> experiments;
-  if (const auto jobs = d.ledger.jobs(r.label))
-    for (const Job& job : *jobs)
-      if (experiments.size() < 10)
-        experiments.push_back(clean_line(job.experiment, 64) + " (" + to_string(job.state) + ")");
+  for (const Job& job : jobs)
+    if (experiments.size() < 10)
+      experiments.push_back(clean_line(job.experiment, 64) + " (" + to_string(job.state) + ")");
   return text(
       "- instance ", r.instance->value, " (", clean_line(r.gpu_name, 60), "), ",
       r.collected ? "last brought home " + to_iso8601(*r.collected) : std::string("never brought home"),
       experiments.empty() ? "" : ": " + join(experiments, ", "), "\n");
+}
+
+/// The work that a yes is about: every experiment with its start. Another one is another question.
+std::string work_on(const std::vector<Job>& jobs) {
+  std::set<std::string> all;
+  for (const Job& job : jobs) all.insert(text(job.experiment, " ", job.started.time_since_epoch().count()));
+  Sha256 digest;
+  for (const std::string& one : all) digest.add(one + "\n");
+  return digest.end();
 }
 
 }  // namespace
@@ -31,20 +40,28 @@ Result<DiscardConsent> consent_to_discard(const Deps& d, const std::vector<Renta
                                           NextCall again, const CallContext& call) {
   DiscardConsent consent;
   std::string lost;
-  json ids = json::array();
-  const json asked = read_field<json>(call.ask_state, "instances").value_or(json::array());
+  json ids = json::array(), work = json::object();
+  const json asked = read_field<json>(call.ask_state, "work").value_or(json::object());
   const Said said_so = said(call, kKey);
+  bool new_work = false;  // began after the question: nobody said yes to losing that
   const bool asks = said_so != Said::nothing || (!confirmed && can_ask(call.client));
   for (const Rental& r : rentals) {
     if (!r.instance) continue;
     const bool holds = may_hold_results(r);
-    const bool in_question = std::ranges::find(asked, json(*r.instance)) != asked.end();
-    if (!holds || !asks || (said_so == Said::yes && in_question)) consent.agreed.insert(*r.instance);
-    if (!holds) continue;
+    if (!holds || !asks) consent.agreed.insert(*r.instance);
+    if (!holds || !asks) continue;
+    const auto jobs = d.ledger.jobs(r.label);
+    if (!jobs) return fail(jobs.error());
+    const std::string key = to_string(*r.instance), now = work_on(*jobs);
+    if (const auto then = read_field<std::string>(asked, key.c_str()); said_so == Said::yes && then) {
+      if (*then == now) consent.agreed.insert(*r.instance);
+      new_work |= *then != now;
+    }
     ids.push_back(*r.instance);
-    lost += lost_with(d, r);
+    work[key] = now;
+    lost += lost_with(r, *jobs);
   }
-  if (ids.empty() || !asks || said_so == Said::yes) return consent;
+  if (ids.empty() || !asks || (said_so == Said::yes && !new_work)) return consent;
 
   const std::string machines = text(ids.size(), ids.size() == 1 ? " machine" : " machines");
   Envelope e;
@@ -67,11 +84,12 @@ Result<DiscardConsent> consent_to_discard(const Deps& d, const std::vector<Renta
   e.next.push_back(std::move(again));
   if (said_so == Said::unheard) return DiscardConsent{std::move(e)};
   e.asks.push_back(yes_or_no(kKey,
-                             "Destroy without bringing results home first? What is written there and not "
-                             "home yet is lost for good.\n" +
+                             text(new_work ? "Work has begun since you were asked. " : "",
+                                  "Destroy without bringing results home first? What is written there and "
+                                  "not home yet is lost for good.\n") +
                                  lost,
                              "Yes, the results may be lost"));
-  e.ask_state = {{"instances", ids}};
+  e.ask_state = {{"work", std::move(work)}};
   return DiscardConsent{std::move(e)};
 }
 

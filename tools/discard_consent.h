@@ -21,7 +21,8 @@ struct DiscardConsent {
 
 /// Of these, which may lose their results. Not asked: for machines that hold none or are being destroyed
 /// already, when `confirmed`, or when the client cannot show a form (then the word of the assistant holds: it
-/// has asked). `again`: tool and arguments of this call, for the answer that says how else to agree.
+/// has asked). Work that began while the question was open asks again. `again`: tool and arguments of this
+/// call, for the answer that says how else to agree.
 Result<DiscardConsent> consent_to_discard(const Deps& d, const std::vector<Rental>& rentals, bool confirmed,
                                           NextCall again, const CallContext& call);
 

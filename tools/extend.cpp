@@ -1,7 +1,6 @@
 // extend: a later end for a rental, within the budget.
 
-#include <cmath>
-
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/lease.h"
 #include "fleet/reach.h"
@@ -41,7 +40,7 @@ Result<Agreed> agreed_to(const Deps& d, const ExtendArgs& a, const Rental& r, co
   if (said_so == Said::nothing && a.approve_usd) {
     if (added.value <= *a.approve_usd + 1e-9) return Agreed{{}, r.worst_case + Usd{*a.approve_usd}};
     return fail({.code = Code::over_budget,
-                 .what = text("this adds up to ", money(added), ", the user said yes to ",
+                 .what = text("this adds up to ", at_most(added), ", the user said yes to ",
                               money(Usd{*a.approve_usd})),
                  .next_step = "ask the user for a yes to the higher number, or extend by less"});
   }
@@ -59,23 +58,19 @@ Result<Agreed> agreed_to(const Deps& d, const ExtendArgs& a, const Rental& r, co
     return Agreed{std::move(e)};
   }
   e.outcome = "approval_needed";
-  e.summary = text("The lease was not moved: the user has to say yes to up to ", money(added),
+  e.summary = text("The lease was not moved: the user has to say yes to up to ", at_most(added),
                    " more first. Ask, then call extend with approve_usd.");
   e.next.push_back({"extend",
-                    {{"instance_id", a.instance_id},
-                     {"hours", a.hours},
-                     {"approve_usd", std::ceil(added.value * 100) / 100}},
-                    text("only after the user said yes to up to ", money(added), " more")});
+                    {{"instance_id", a.instance_id}, {"hours", a.hours}, {"approve_usd", rounded_up(added)}},
+                    text("only after the user said yes to up to ", at_most(added), " more")});
   if (said_so == Said::unheard) return Agreed{std::move(e)};
-  const TimePoint from = r.status == Status::stopped ? std::max(r.lease_end, d.clock.now()) : r.lease_end;
-  e.asks.push_back(
-      yes_or_no(kKey,
-                text("Extend instance ", a.instance_id.value, " (", clean_line(r.gpu_name, 60), ") by ",
-                     hours(Hours(a.hours)), ", until ",
-                     to_iso8601(from + std::chrono::duration_cast<Duration>(Hours(a.hours))),
-                     "?\nThis adds up to ", money(added), ": it can then cost ", money(total), " in all.",
-                     r.status == Status::stopped ? " It is stopped, and is started again for this." : ""),
-                text("Yes, up to ", money(added), " more")));
+  e.asks.push_back(yes_or_no(
+      kKey,
+      text("Extend instance ", a.instance_id.value, " (", clean_line(r.gpu_name, 60), ") by ",
+           hours(Hours(a.hours)), ", until ", to_iso8601(extended_end(r, Hours(a.hours), d.clock.now())),
+           "?\nThis adds up to ", at_most(added), ": it can then cost ", at_most(total), " in all.",
+           r.status == Status::stopped ? " It is stopped, and is started again for this." : ""),
+      text("Yes, up to ", at_most(added), " more")));
   e.ask_state = {{"most_usd", total}};
   return Agreed{std::move(e)};
 }
@@ -98,8 +93,8 @@ Result<Envelope> extend_lease(Workplace& workplace, const ExtendArgs& a, CallCon
   e.outcome = !moved->running ? "starting" : moved->machine_told ? "extended" : "extended_machine_not_told";
   e.summary =
       text("Instance ", a.instance_id.value, " now ends by itself at ", to_iso8601(moved->rental.lease_end),
-           " (", end_words(moved->rental.at_end, std::nullopt), "); this adds up to ", money(moved->added),
-           ", so it can cost ", money(moved->rental.worst_case), " in all.",
+           " (", end_words(moved->rental.at_end, std::nullopt), "); this adds up to ", at_most(moved->added),
+           ", so it can cost ", at_most(moved->rental.worst_case), " in all.",
            moved->running ? "" : " It was stopped and does not answer yet.",
            moved->note.empty() ? "" : " " + moved->note);
   e.facts = rental_facts(moved->rental, deps->clock.now());

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/boot.h"
 #include "fleet/checkpoint_interval.h"
@@ -115,7 +116,7 @@ Envelope describe(const Deps& d, const Rental& rental, const Seen& seen,
     any_open |= is_open(j.job.state);
   }
   const std::string money_line = text(
-      money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", money(rental.worst_case),
+      money(cost_so_far(rental, d.clock.now()).ours), " so far of at most ", at_most(rental.worst_case),
       "; ends by itself at ", to_iso8601(rental.lease_end), " (", end_words(rental.at_end, std::nullopt), ")",
       reports && !guarded && look.guard_key != GuardKey::unknown
           ? "; WARNING: UNGUARDED, it will not end by itself: " + to_words(*look.guard_key)

@@ -1,6 +1,7 @@
 // provision: what the task needs, three quotes with their total price. Never rents.
 
 #include "analysis/setting.h"
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/checkpoint_interval.h"
 #include "fleet/learn.h"
@@ -37,10 +38,10 @@ std::vector<std::string> limit_warnings(const Deps& d, const QuoteResult& found,
         std::pair{"max_usd_per_day", limits.account.per_day}, std::pair{"max_usd_open", limits.account.open}})
     for (const QuotedOption& o : found.options)
       if (limit && o.quote.worst_case > *limit)
-        warnings.push_back(text("rent will refuse ", o.option.title, ": at most ", money(o.quote.worst_case),
-                                " is over the ", limits.by_default ? "default limit of " : "limit of ",
-                                money(*limit), "; to allow it, the user can ",
-                                how_to_raise(limits, key, o.quote.worst_case.value)));
+        warnings.push_back(
+            text("rent will refuse ", o.option.title, ": at most ", at_most(o.quote.worst_case),
+                 " is over the ", limits.by_default ? "default limit of " : "limit of ", money(*limit),
+                 "; to allow it, the user can ", how_to_raise(limits, key, o.quote.worst_case.value)));
   return warnings;
 }
 

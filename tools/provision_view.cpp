@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/evidence.h"
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/report.h"
 #include "tools/common.h"
@@ -52,7 +53,7 @@ std::vector<std::string> row_of(const std::string& number, const QuotedOption& o
           money(c.offer.price),
           c.work ? "~" + hours(*c.work) : "unknown",
           (c.work ? "" : "for the lease ") + money(o.quote.estimate),
-          money(o.quote.worst_case),
+          at_most(o.quote.worst_case),
           c.offer.reliability > 0 ? fixed(c.offer.reliability * 100, 1) + " %" : "unknown",
           to_string(c.offer.id),
           o.quote.id};
@@ -165,7 +166,7 @@ Envelope show_options(const QuoteResult& found, const TaskProfile& profile, cons
     e.summary = text("The task ", needs_line(profile), ". ", found.options.size(),
                      found.options.size() == 1 ? " option" : " options", ", the cheapest a ",
                      machine_words(first.option.chosen.offer), " for ~", money(first.quote.estimate),
-                     " (at most ", money(first.quote.worst_case), renewal, "). Nothing was rented.");
+                     " (at most ", at_most(first.quote.worst_case), renewal, "). Nothing was rented.");
     e.details = options_table(found) + "\n";
     for (const QuotedOption& o : found.options) e.details += lines_of(o, found.at_end);
     if (found.proposal) e.details += proposal_lines(*found.proposal, found.at_end);

@@ -1,5 +1,6 @@
 // rent: a quote becomes a machine that answers, within its worst case.
 
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/envelope.h"
 #include "fleet/launch.h"
@@ -37,9 +38,8 @@ Result<std::string> quote_for_offer(const Deps& d, const RentArgs& a, const Proj
   return quote_offer(d, quoting, *a.offer_id, std::move(stop)).map([](const Quote& q) { return q.id; });
 }
 
-/// The envelope that this rental draws from: a new one, approved with it, or one that exists; empty: none.
-/// @error invalid_argument  arguments that do not go together, or are no time, number or envelope
-Result<std::string> envelope_for(const Deps& d, const RentArgs& a, const std::string& quote_id) {
+/// @error invalid_argument  arguments that do not go together, or are no time
+Result<RentWish> wish_of(const Deps& d, const RentArgs& a) {
   if (!a.envelope_usd && (a.envelope_rentals || a.envelope_until))
     return fail({.code = Code::invalid_argument,
                  .what = "envelope_rentals and envelope_until belong to envelope_usd, which is missing",
@@ -49,31 +49,25 @@ Result<std::string> envelope_for(const Deps& d, const RentArgs& a, const std::st
         {.code = Code::invalid_argument,
          .what = "envelope_usd approves a new envelope, envelope_id draws on one that exists: not both",
          .next_step = "leave one of them out"});
-  if (!a.envelope_usd && !a.envelope_id) return std::string();
-  auto quote = d.ledger.quote(quote_id);
-  if (!quote) return fail(std::move(quote).error());
-  if (!*quote) return std::string();  // launch says so
-  if (a.envelope_id) {
-    auto room = room_of(d, *a.envelope_id);
-    if (!room) return fail(std::move(room).error());
-    if (room->envelope.project != (*quote)->project)
-      return fail({.code = Code::invalid_argument,
-                   .what = "envelope_id " + room->envelope.id + " was approved for project " +
-                           clean_line(room->envelope.project, 200),
-                   .next_step = "approve one for this project with envelope_usd"});
-    return room->envelope.id;
-  }
-  EnvelopeWish wish{Usd{*a.envelope_usd}, a.envelope_rentals.value_or(kUsualRentals), {}};
+  RentWish wish{a.approve_usd, a.max_usd, {}, a.envelope_until, a.envelope_id};
+  if (!a.envelope_usd) return wish;
   const TimePoint now = d.clock.now();
   auto until = parse_until(a.envelope_until.value_or("+24h"), now, local_offset(now));
   if (!until) return fail(std::move(until).error());
-  wish.until = *until;
-  return approve_envelope(d, **quote, wish).map([](const SpendingEnvelope& e) { return e.id; });
+  wish.envelope = EnvelopeWish{Usd{*a.envelope_usd}, a.envelope_rentals.value_or(kUsualRentals), *until};
+  return wish;
 }
 
-RentWish wish_of(const RentArgs& a) {
-  return {a.approve_usd, a.max_usd, a.envelope_usd, a.envelope_rentals.value_or(kUsualRentals),
-          a.envelope_id.has_value()};
+/// That the envelope which was named exists and is of the quote's project.
+/// @error invalid_argument, not_found
+Result<void> check_draws_on(const Deps& d, const std::string& envelope_id, const Quote& quote) {
+  auto room = room_of(d, envelope_id);
+  if (!room) return fail(std::move(room).error());
+  if (room->envelope.project == quote.project) return {};
+  return fail({.code = Code::invalid_argument,
+               .what = "envelope_id " + room->envelope.id + " was approved for project " +
+                       clean_line(room->envelope.project, 200),
+               .next_step = "approve one for this project with envelope_usd"});
 }
 
 /// The quote that this call is about: named, asked about, or made; empty: the person has to choose.
@@ -102,8 +96,11 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   if (!project) return fail(std::move(project).error());
   auto deps = workplace.open(call.stop);
   if (!deps) return fail(std::move(deps).error());
-  if (a.quote_id) {  // it is its own project that rents, and whose budget counts
-    auto quote = deps->ledger.quote(*a.quote_id);
+  auto wish = wish_of(*deps, a);
+  if (!wish) return fail(std::move(wish).error());
+  // It is the quote's own project that rents, and whose budget counts, wherever its answer arrives.
+  if (const std::string named = a.quote_id ? *a.quote_id : quote_asked_about(call); !named.empty()) {
+    auto quote = deps->ledger.quote(named);
     if (!quote) return fail(std::move(quote).error());
     if (*quote) project = std::filesystem::path((*quote)->project);
   }
@@ -115,7 +112,7 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
     call.progress(0, "looking for machines to choose from");
     auto quotes = quotes_to_choose_from(*deps, *project, settings, call.stop);
     if (!quotes) return fail(std::move(quotes).error());
-    return ask_which(*deps, *quotes, wish_of(a), settings);
+    return ask_which(*deps, *quotes, *wish, settings);
   }
 
   LaunchRequest request{*quote_id, settings.max_budget, std::nullopt};
@@ -123,14 +120,16 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
   auto quote = deps->ledger.quote(*quote_id);
   if (!quote) return fail(std::move(quote).error());
   if (*quote) {  // launch says so where there is none
-    auto consent = consent_to(*deps, **quote, wish_of(a), settings, call);
+    if (a.envelope_id)
+      if (auto found = check_draws_on(*deps, *a.envelope_id, **quote); !found)
+        return fail(std::move(found).error());
+    auto consent = consent_to(*deps, **quote, *wish, settings, call);
     if (!consent) return fail(std::move(consent).error());
     if (consent->answer) return *std::move(consent->answer);
     request.approved = consent->approved;
+    request.new_envelope = consent->envelope;
+    if (a.envelope_id) request.envelope = *a.envelope_id;
   }
-  auto envelope = envelope_for(*deps, a, *quote_id);
-  if (!envelope) return fail(std::move(envelope).error());
-  request.envelope = *std::move(envelope);
   auto launched = launch(*deps, request, caller_of(call, deps->clock, a.wait_seconds));
   if (!launched) return fail(std::move(launched).error());
 
@@ -155,7 +154,7 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
       e.outcome = "ready";
       e.summary =
           text("Instance ", r.instance->value, " is ready: ", r.num_gpus, " x ", r.gpu_name, " at ",
-               money(r.price), ", estimated total ", money(r.estimate), ", at most ", money(r.worst_case),
+               money(r.price), ", estimated total ", money(r.estimate), ", at most ", at_most(r.worst_case),
                renewal_words(r.worst_case, r.renew_to, settings.max_budget), "; it ends by itself at ",
                to_iso8601(r.lease_end), " (", end_words(r.at_end, disk_per_day),
                "). A shell on it: "
@@ -176,7 +175,7 @@ Result<Envelope> rent(Workplace& workplace, const RentArgs& a, CallContext& call
       }
       e.outcome = "booting";
       e.summary = text("Instance ", r.instance ? to_string(*r.instance) : "(not known yet)",
-                       " is not ready yet: ", launched->doing, ". It costs at most ", money(r.worst_case),
+                       " is not ready yet: ", launched->doing, ". It costs at most ", at_most(r.worst_case),
                        renewal_words(r.worst_case, r.renew_to, settings.max_budget), ".");
       e.next.push_back({"rent", again, "go on waiting; this never rents a second time"});
       if (r.instance)
@@ -205,16 +204,17 @@ Tool rent_tool(Workplace& workplace) {
                     "With offer_id: hours until the machine ends by itself (default 4)",
                     {.minimum = 0.25, .maximum = 720})
           .optional("approve_usd", &RentArgs::approve_usd,
-                    "The most in US dollars that the user said yes to for this rental, renewals included: "
-                    "answers the question about the price. Refused when the rental can cost more. Never "
-                    "without the user's yes to this number",
+                    "The most in US dollars that the user said yes to for this rental, renewals and a new "
+                    "envelope included: answers the question about the price. Refused when the rental can "
+                    "cost more or envelope_usd is more. Never without the user's yes to this number",
                     {.minimum = 0, .maximum = 1e6})
           .optional("max_usd", &RentArgs::max_usd,
                     "Refuse when the rental could cost more than this many US dollars",
                     {.minimum = 0, .maximum = 1e6})
           .optional("envelope_usd", &RentArgs::envelope_usd,
                     "Approve an envelope with this rental: US dollars that it and those that replace "
-                    "it may cost together. Only with the user's yes to this number",
+                    "it may cost together. Only with the user's yes to this number, and with the call that "
+                    "begins the rental",
                     {.minimum = 0.01, .maximum = 1e6})
           .optional("envelope_rentals", &RentArgs::envelope_rentals,
                     "With envelope_usd: how many rentals, this one included (default 3)",

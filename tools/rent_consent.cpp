@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <set>
 
+#include "core/bound.h"
 #include "core/text.h"
 #include "fleet/launch.h"
 #include "fleet/learn.h"
@@ -23,31 +23,34 @@ std::string machine_words(const Quote& q) {
               q.interruptible ? " (interruptible)" : "");
 }
 
-/// The most that a yes to this quote lets it cost, renewals included.
+/// To what a yes to this quote lets it grow, renewals included.
 Usd most_of(const Deps& d, const Quote& q, const RentWish& wish, const ProjectSettings& settings) {
-  Usd most = std::max(q.worst_case, renewable_to(q.worst_case, d.settings.account, settings));
-  if (wish.envelope_usd) most = std::max(most, Usd{*wish.envelope_usd});
-  if (wish.max_usd) most = std::min(most, std::max(q.worst_case, Usd{*wish.max_usd}));
-  return most;
+  std::optional<SpendingEnvelope> envelope;
+  if (wish.envelope) envelope = SpendingEnvelope{.id = {}, .project = {}, .max_usd = wish.envelope->usd};
+  const Usd most = std::max(q.worst_case, renewable_to(q.worst_case, d.settings.account, settings, envelope));
+  return wish.max_usd ? std::min(most, std::max(q.worst_case, Usd{*wish.max_usd})) : most;
+}
+
+/// What the user's number has to cover, with the envelope that is approved along with it.
+Usd least_yes(const Quote& q, const RentWish& wish) {
+  return wish.envelope ? std::max(q.worst_case, wish.envelope->usd) : q.worst_case;
 }
 
 std::string price_words(const Deps& d, const Quote& q, const RentWish& wish,
                         const ProjectSettings& settings) {
   return text(money(q.price), ", estimated total ", money(q.estimate),
               q.work ? text(" for ", hours(*q.work), " of work") : std::string(" for its whole lease"),
-              ", at most ", money(q.worst_case),
-              renewal_words(q.worst_case,
-                            std::min(most_of(d, q, wish, settings),
-                                     renewable_to(q.worst_case, d.settings.account, settings)),
-                            settings.max_budget));
+              ", at most ", at_most(q.worst_case),
+              renewal_words(q.worst_case, most_of(d, q, wish, settings), settings.max_budget));
 }
 
-/// "at most $1.20, renewed at most $5.00": all that a yes allows.
+/// "at most $1.20, renewed at most $5.00, its envelope at most $9.00": all that a yes allows.
 std::string bound_words(const Deps& d, const Quote& q, const RentWish& wish,
                         const ProjectSettings& settings) {
   const Usd most = most_of(d, q, wish, settings);
-  return text("at most ", money(q.worst_case),
-              most > q.worst_case ? text(", renewed at most ", money(most)) : std::string());
+  return text("at most ", at_most(q.worst_case),
+              most > q.worst_case ? text(", renewed at most ", at_most(most)) : std::string(),
+              wish.envelope ? text(", its envelope at most ", at_most(wish.envelope->usd)) : std::string());
 }
 
 std::string end_of(const Deps& d, const Quote& q) {
@@ -58,15 +61,23 @@ std::string end_of(const Deps& d, const Quote& q) {
 }
 
 std::string envelope_words(const RentWish& wish) {
-  if (!wish.envelope_usd) return {};
-  return text(" With it an envelope is approved: up to ", wish.envelope_rentals,
-              " rentals, which replace one that is lost, for ", money(Usd{*wish.envelope_usd}),
-              " in all and without asking again.");
+  if (!wish.envelope) return {};
+  return text(" With it an envelope is approved: up to ", wish.envelope->rentals,
+              " rentals, which replace one that is lost, for at most ", at_most(wish.envelope->usd),
+              " in all, begun until ", to_iso8601(wish.envelope->until), " without asking again.");
 }
 
-json arguments_for(const Quote& q, bool approving) {
-  json arguments{{"quote_id", q.id}, {"project", q.project}};
-  if (approving) arguments["approve_usd"] = std::ceil(q.worst_case.value * 100) / 100;
+/// The call that was asked for, with the yes to all that it allows.
+json arguments_for(const Deps& d, const Quote& q, const RentWish& wish, const ProjectSettings& settings) {
+  json arguments{{"quote_id", q.id},
+                 {"project", q.project},
+                 {"approve_usd", rounded_up(std::max(most_of(d, q, wish, settings), least_yes(q, wish)))}};
+  if (wish.max_usd) arguments["max_usd"] = *wish.max_usd;
+  if (wish.envelope_id) arguments["envelope_id"] = *wish.envelope_id;
+  if (!wish.envelope) return arguments;
+  arguments["envelope_usd"] = wish.envelope->usd;
+  arguments["envelope_rentals"] = wish.envelope->rentals;
+  if (wish.envelope_until) arguments["envelope_until"] = *wish.envelope_until;
   return arguments;
 }
 
@@ -102,21 +113,46 @@ Envelope needs_approval(const Deps& d, const std::vector<Quote>& quotes, const R
   e.outcome = "approval_needed";
   e.summary = quotes.size() == 1
                   ? text("Nothing was rented: the user has to say yes to ", machine_words(quotes.front()),
-                         " for at most ", money(quotes.front().worst_case),
-                         " first. Ask, then call rent with approve_usd.")
+                         " for ", bound_words(d, quotes.front(), wish, settings),
+                         ", first. Ask, then call rent with approve_usd.")
                   : text("Nothing was rented: the user has to choose one of ", quotes.size(),
                          " quotes first. Ask, then call rent with its quote_id and approve_usd.");
   for (const Quote& q : quotes)
     e.next.push_back(
-        {"rent", arguments_for(q, true),
-         text("only after the user said yes to at most ", money(q.worst_case), " for this one")});
+        {"rent", arguments_for(d, q, wish, settings),
+         text("only after the user said yes to ", bound_words(d, q, wish, settings), ", for this one")});
   return e;
 }
 
-Envelope declined(const Deps& d, const std::vector<Quote>& quotes, const RentWish& wish,
-                  const ProjectSettings& settings) {
+/// What bills for one of these quotes: another process may have rented it while the question was open.
+Result<std::optional<Rental>> held_of(const Deps& d, const std::vector<Quote>& quotes) {
+  auto open = d.ledger.rentals(true);
+  if (!open) return fail(std::move(open).error());
+  for (const Rental& r : *open)
+    for (const Quote& q : quotes)
+      if (r.quote_id == q.id || r.quote_id.starts_with(q.id + ".")) return r;  // ".2": a stand-in
+  return std::nullopt;
+}
+
+std::string held_words(const Rental& r) {
+  return text(
+      "But another call rented quote ", r.quote_id, " meanwhile: ",
+      r.instance ? text("instance ", r.instance->value, " bills.") : text("label ", r.label, " may bill."));
+}
+
+Result<Envelope> declined(const Deps& d, const std::vector<Quote>& quotes, const RentWish& wish,
+                          const ProjectSettings& settings) {
+  auto held = held_of(d, quotes);
+  if (!held) return fail(std::move(held).error());
   Envelope e = not_rented(d, quotes, wish, settings);
   e.outcome = "declined";
+  if (*held) {
+    const Rental& r = **held;
+    e.summary = "The user did not agree, and this call rented nothing. " + held_words(r);
+    if (r.instance)
+      e.next.push_back({"destroy", {{"instance_id", *r.instance}}, "end it, where the user wants none"});
+    return e;
+  }
   e.summary = "The user did not agree; nothing was rented and nothing is held.";
   e.next.push_back({"provision", json::object(), "other machines, where the user wants some"});
   return e;
@@ -153,17 +189,51 @@ bool refused_anyway(const Deps& d, const Quote& q, const RentWish& wish, const P
       [&](const auto& limit) { return limit && q.worst_case.value > limit->value + 1e-6; });
 }
 
+/// A rental that was begun keeps what it began with. The same call again, its answer lost, is no new wish.
+Result<void> check_came_with(const Deps& d, const Quote& quote, const RentWish& wish) {
+  if (!wish.envelope) return {};
+  auto before = d.ledger.envelope(envelope_id_of(quote.id));
+  if (!before) return fail(std::move(before).error());
+  if (*before) return check_envelope(d, quote, *wish.envelope);
+  return fail({.code = Code::wrong_state,
+               .what = "quote " + quote.id +
+                       " was rented before without an envelope, and envelope_usd only "
+                       "goes with the call that begins a rental; no envelope was approved",
+               .next_step = "leave envelope_usd out to go on with this rental"});
+}
+
 }  // namespace
 
 Result<RentConsent> consent_to(const Deps& d, const Quote& quote, const RentWish& wish,
                                const ProjectSettings& settings, const CallContext& call) {
   const Said said_so = said(call, kKey);
-  if (said_so == Said::no || said_so == Said::unheard) {
+  if (said_so == Said::no) {
     auto quotes = asked_about(d, call);
     if (!quotes) return fail(std::move(quotes).error());
-    return RentConsent{said_so == Said::no ? declined(d, *quotes, wish, settings)
-                                           : needs_approval(d, *quotes, wish, settings)};
+    return declined(d, *quotes, wish, settings).map([](Envelope e) { return RentConsent{std::move(e)}; });
   }
+  auto begun = was_begun(d, quote);  // also by another process, while the question was open
+  if (!begun) return fail(std::move(begun).error());
+  if (*begun) {
+    if (auto same = check_came_with(d, quote, wish); !same) return fail(std::move(same).error());
+    return RentConsent{};
+  }
+  if (wish.envelope)
+    if (auto possible = check_envelope(d, quote, *wish.envelope); !possible)
+      return fail(std::move(possible).error());
+  if (said_so == Said::unheard) {
+    auto quotes = asked_about(d, call);
+    if (!quotes) return fail(std::move(quotes).error());
+    auto held = held_of(d, *quotes);
+    if (!held) return fail(std::move(held).error());
+    Envelope e = needs_approval(d, *quotes, wish, settings);
+    if (*held) e.summary += " " + held_words(**held);
+    return RentConsent{std::move(e)};
+  }
+  const bool refused = refused_anyway(d, quote, wish, settings);
+  const auto go_on = [&](std::optional<Usd> approved) {
+    return RentConsent{{}, approved, refused ? std::nullopt : wish.envelope};
+  };
   if (said_so == Said::yes) {
     const json bounds = read_field<json>(call.ask_state, "bounds").value_or(json::object());
     const auto bound = read_number(bounds, quote.id.c_str());
@@ -171,22 +241,18 @@ Result<RentConsent> consent_to(const Deps& d, const Quote& quote, const RentWish
       return fail({.code = Code::invalid_argument,
                    .what = "the user was not asked about quote " + clean_line(quote.id, 60),
                    .next_step = "call rent again"});
-    return RentConsent{{}, Usd{*bound}};
+    return go_on(Usd{*bound});
   }
 
-  auto begun = was_begun(d, quote);
-  if (!begun) return fail(std::move(begun).error());
-  if (*begun) return RentConsent{};
   if (wish.approve_usd) {
-    if (quote.worst_case.value <= *wish.approve_usd + kRounding)
-      return RentConsent{{}, Usd{*wish.approve_usd}};
+    if (least_yes(quote, wish).value <= *wish.approve_usd + kRounding) return go_on(Usd{*wish.approve_usd});
     return fail({.code = Code::over_budget,
-                 .what = "this rental can cost up to " + money(quote.worst_case) + ", the user said yes to " +
-                         money(Usd{*wish.approve_usd}),
+                 .what = text("this rental can cost up to ", at_most(quote.worst_case),
+                              wish.envelope ? ", its envelope up to " + at_most(wish.envelope->usd) : "",
+                              ", the user said yes to ", money(Usd{*wish.approve_usd})),
                  .next_step = "ask the user for a yes to the higher number, or pick a cheaper quote"});
   }
-  if (wish.in_envelope || refused_anyway(d, quote, wish, settings) || !can_ask(call.client))
-    return RentConsent{};
+  if (wish.envelope_id || refused || !can_ask(call.client)) return go_on({});
   Envelope e = needs_approval(d, {quote}, wish, settings);
   e.asks.push_back(yes_or_no(
       kKey,

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "fleet/envelope.h"
 #include "fleet/quote.h"
 #include "tools/asking.h"
 #include "tools/common.h"
@@ -11,23 +12,27 @@
 namespace vastgpu {
 
 struct RentWish {
-  std::optional<double> approve_usd;   ///< the most that the user said yes to
-  std::optional<double> max_usd;       ///< this call's own limit
-  std::optional<double> envelope_usd;  ///< a new envelope that is to be approved with it
-  int envelope_rentals = 0;
-  bool in_envelope = false;  ///< draws on one that was approved before
+  std::optional<double> approve_usd = {};          ///< the most that the user said yes to
+  std::optional<double> max_usd = {};              ///< this call's own limit
+  std::optional<EnvelopeWish> envelope = {};       ///< a new one that is to be approved with it
+  std::optional<std::string> envelope_until = {};  ///< its end as it was given
+  std::optional<std::string> envelope_id = {};     ///< draws on one that was approved before
 };
 
 /// Either go on, or the answer of this call.
 struct RentConsent {
   std::optional<Envelope> answer;    ///< set: nothing is rented now
   std::optional<Usd> approved = {};  ///< nothing above it
+  /// The new envelope, where it was consented to and may be stored.
+  std::optional<EnvelopeWish> envelope = {};
 };
 
 /// Whether `quote` may be rented now. Not asked: when it was begun before, when an argument or an envelope
 /// says yes, when renting it is refused anyway, or when the client cannot show a form (then the tool's
 /// description holds: the assistant has asked).
-/// @error over_budget  approve_usd does not cover what it can cost
+/// @error over_budget  approve_usd does not cover what it can cost, or what its new envelope can
+/// @error wrong_state  it was begun before, without the envelope that is wished for now
+/// @error as check_envelope
 Result<RentConsent> consent_to(const Deps& d, const Quote& quote, const RentWish& wish,
                                const ProjectSettings& settings, const CallContext& call);
 

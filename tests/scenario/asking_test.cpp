@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/bound.h"
 #include "core/text.h"
 #include "server/rpc.h"
 #include "tests/support/catch.h"
@@ -152,8 +153,8 @@ SCENARIO("a yes to a price is one contract; no yes is none") {
       talk.call("rent", arguments, retry(asked, "approve", answer));
       return talk.facts();
     };
-    CHECK(say(kUnticked)["outcome"] == "declined");
-    const json unheard = say(kDecline);  // nobody reads that fast
+    CHECK(say(kUnticked)["outcome"] == "approval_needed");  // the form as it came, at once
+    const json unheard = say(kDecline);                     // nobody reads that fast
     CHECK(unheard["outcome"] == "approval_needed");
     CHECK(contracts(stage).empty());
     const json next = unheard["next"][0];
@@ -271,6 +272,98 @@ SCENARIO("what was said yes to binds, whatever changes before the answer arrives
   }
 }
 
+SCENARIO("no envelope comes on record without a yes to its number") {
+  RentalStage stage(VASTGPU_BINARY, kCalm);
+  const auto tools = all_tools(stage.house());
+  const auto& rent = *std::ranges::find(tools, "rent", [](const Tool& t) { return t.spec.name; });
+  const std::string quote = quote_of(stage);
+  const Deps d = stage.deps();
+  const double worst = d.ledger.quote(quote).value()->worst_case.value;
+  const auto play = [&](const json& more, const Answer* said = nullptr, const json& state = {}) {
+    CallContext call{.stop = {}, .progress = [](double, const std::string&) {}};
+    call.client = {{"elicitation", json::object()}};
+    if (said) call.answers["approve"] = *said, call.ask_state = state;
+    json arguments = {{"quote_id", quote}, {"wait_seconds", 0}};
+    arguments.update(more);
+    return rent.call(arguments, call);
+  };
+  const auto envelopes = [&] {
+    return d.ledger.open_envelopes(stage.project().string(), d.clock.now()).value().size();
+  };
+  const auto code = [](const Result<Envelope>& answer) {
+    return answer ? std::nullopt : std::optional(answer.error().code);
+  };
+  const json big = {{"envelope_usd", 500}, {"envelope_rentals", 9}, {"envelope_until", "+6h"}};
+
+  json little = big;  // a yes to the rental is none to the envelope
+  little["approve_usd"] = worst + 0.01;
+  CHECK(code(play(little)) == Code::over_budget);
+  json refused = big;  // refused whatever anybody says, so nobody is asked
+  refused["max_usd"] = worst / 2;
+  CHECK(code(play(refused)) == Code::over_budget);
+  refused["approve_usd"] = 500;
+  CHECK(code(play(refused)) == Code::over_budget);
+  CHECK(envelopes() == 0);
+
+  // The call to make after a yes in the chat is the one that was asked for, with a number that covers it.
+  json wish = big;
+  wish["max_usd"] = worst + 1;
+  const auto asked = play(wish);
+  REQUIRE(asked);
+  const Answer nobody{};
+  const auto unheard = play(wish, &nobody, asked->ask_state);
+  REQUIRE(unheard);
+  const NextCall& next = unheard->next.front();
+  CHECK(next.why.find("its envelope at most $500") != std::string::npos);
+  CHECK(unheard->summary.find("its envelope at most $500") != std::string::npos);
+  for (const auto& [name, value] : wish.items()) CHECK(next.arguments.value(name, json()) == value);
+  CHECK(next.arguments["approve_usd"] == 500);
+
+  // The same quote is rented by another process while the question is open.
+  REQUIRE(stage.call("rent", {{"quote_id", quote}, {"wait_seconds", 0}}));
+  const Answer no{Answer::Action::decline, {}};
+  const auto late = play(wish, &no, asked->ask_state);
+  REQUIRE(late);
+  CHECK(late->outcome == "declined");
+  CHECK(late->summary.find("bills") != std::string::npos);
+  CHECK(late->summary.find("nothing is held") == std::string::npos);
+  CHECK(code(play(big)) == Code::wrong_state);                // begun: nobody would be asked
+  CHECK(code(stage.call("rent", big)) == Code::wrong_state);  // the same for the machine on its way
+  CHECK(envelopes() == 0);
+}
+
+SCENARIO("a yes to the number that is shown is enough, and the quote's own budget counts") {
+  RentalStage stage(VASTGPU_BINARY, kCalm);
+  const auto tools = all_tools(stage.house());
+  const auto& rent = *std::ranges::find(tools, "rent", [](const Tool& t) { return t.spec.name; });
+  const std::string quote = quote_of(stage);
+  CallContext call{.stop = {}, .progress = [](double, const std::string&) {}};
+  call.client = {{"elicitation", json::object()}};
+  const auto asked = rent.call({{"wait_seconds", 0}}, call);
+  REQUIRE(asked);
+  call.ask_state = asked->ask_state;
+  const Deps d = stage.deps();
+
+  GIVEN("the number of the question") {
+    call.ask_state = {};
+    const std::string bound = at_most(d.ledger.quote(quote).value()->worst_case);
+    CHECK(asked->asks[0].message.find("at most " + bound) != std::string::npos);
+    const auto rented = rent.call(
+        {{"quote_id", quote}, {"approve_usd", std::stod(bound.substr(1))}, {"wait_seconds", 0}}, call);
+    CAPTURE(rented ? "" : rented.error().what);
+    CHECK(rented);
+  }
+  GIVEN("an answer that arrives in another folder") {
+    stage.folder().write("elsewhere/CLAUDE.md", "# Other\n\n## Vast.ai\n- max_budget: 0.01\n");
+    call.answers["approve"] = {Answer::Action::accept, {{"choice", quote}}};
+    const auto rented =
+        rent.call({{"wait_seconds", 0}, {"project", (stage.folder().path() / "elsewhere").string()}}, call);
+    CAPTURE(rented ? "" : rented.error().what);
+    REQUIRE(rented);
+    CHECK(rented->facts["quote_id"] == quote);
+  }
+}
+
 SCENARIO("more time and lost results are asked for, too") {
   NEEDS_MACHINES();
   RentalStage stage(VASTGPU_BINARY, {});
@@ -335,7 +428,24 @@ SCENARIO("more time and lost results are asked for, too") {
   }
   const json arguments = {{"instance_id", id}, {"discard_results", true}, {"wait_seconds", 600}};
   const Envelope loss = play("destroy", arguments, nullptr, accept, {});
-  CHECK(play("destroy", arguments, &loss, accept, yes).outcome == "destroyed");
+  const Deps d = stage.deps();
+  Job job;  // began while the question was open: no yes was to losing it
+  job.label = d.ledger.rental_by_instance({id.get<std::int64_t>()}).value()->label;
+  job.experiment = "later";
+  job.state = JobState::finished;
+  job.started = d.clock.now();
+  REQUIRE(d.ledger.put_job(job));
+  for (const std::string tool : {"destroy", "destroy-all"}) {
+    json same = arguments;
+    if (tool == "destroy-all") same.erase("instance_id");
+    const Envelope again = play(tool, same, &loss, accept, yes);
+    CHECK(again.outcome == "approval_needed");
+    REQUIRE(again.asks.size() == 1);
+    CHECK(again.asks[0].message.find("later (finished)") != std::string::npos);
+    CHECK(stage.state()["live_contracts"] == 1);
+  }
+  const Envelope again = play("destroy", arguments, &loss, accept, yes);
+  CHECK(play("destroy", arguments, &again, accept, yes).outcome == "destroyed");
   CHECK(play("destroy", arguments, nullptr, accept, {}).outcome ==
         "destroyed");  // nothing is left to ask for
 }

@@ -1,4 +1,6 @@
 #include "core/text.h"
+
+#include "core/bound.h"
 #include "tests/support/catch.h"
 
 using namespace vastgpu;
@@ -18,4 +20,14 @@ TEST_CASE("shell quoting survives every quote") {
   CHECK(plain_name("my run #3 / α") == "my-run-3");
   CHECK(plain_name("../../etc") == "etc");
   CHECK_FALSE(is_plain_name(".hidden"));
+}
+
+TEST_CASE("a bound is never shown lower than it is") {
+  CHECK(at_most(Usd{0.462102}) == "$0.463");
+  CHECK(at_most(Usd{0.462}) == "$0.462");
+  CHECK(at_most(Usd{0.9996}) == "$1.00");
+  CHECK(at_most(Usd{1.201}) == "$1.21");
+  CHECK(at_most(Usd{1.2}) == "$1.20");
+  CHECK(at_most(Usd{0}) == "$0.00");
+  CHECK(rounded_up(Usd{0.462102}) == Usd{0.463});
 }

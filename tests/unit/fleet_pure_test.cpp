@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "fleet/boot.h"
+#include "fleet/lease.h"
 #include "fleet/lifecycle.h"
 #include "fleet/reconcile.h"
 #include "tests/support/catch.h"
@@ -64,4 +65,19 @@ TEST_CASE("labels are ours by form, unique, and cannot be confused by a prefix")
   CHECK(a.size() <= 64);
   CHECK(std::regex_match(a, std::regex("vg-[A-Za-z0-9._-]+-[0-9a-f]{12}")));
   CHECK_FALSE(is_our_label("job-1"));
+}
+
+TEST_CASE("more hours count from the end of the lease, or from now where nobody knows or it is over") {
+  const TimePoint now = from_unix_seconds(1'800'000'000);
+  Rental r;
+  r.status = Status::ready;
+  r.lease_end = now - std::chrono::hours(2);
+  CHECK(extended_end(r, Hours(3), now) == now + std::chrono::hours(1));
+  r.adopted = true;
+  CHECK(extended_end(r, Hours(3), now) == now + std::chrono::hours(3));
+  r.adopted = false;
+  r.status = Status::stopped;
+  CHECK(extended_end(r, Hours(3), now) == now + std::chrono::hours(3));
+  r.lease_end = now + std::chrono::hours(1);
+  CHECK(extended_end(r, Hours(3), now) == now + std::chrono::hours(4));
 }

@@ -127,6 +127,8 @@ TEST_CASE("a no is final; one that nobody can have read is none") {
   const json first = ask(client, 1);
   fixture.pass(1s);
   CHECK(outcome(client.ask(retry(2, first, kNo))) == "unheard");
+  const json unticked{{"action", "accept"}, {"content", {{"yes", false}}}};  // a host that fills in defaults
+  CHECK(outcome(client.ask(retry(2, ask(client, 3), unticked))) == "unheard");
   for (const json& no :
        {kNo, json{{"action", "cancel"}}, json{{"action", "accept"}, {"content", {{"yes", false}}}}}) {
     const json asked = ask(client, 3);

@@ -61,11 +61,15 @@ TEST_CASE("one of many takes a mark, once and for all") {
   CHECK(later.take("abc", kNow + 10min, kNow + 5min) == false);
   CHECK(later.take("abd", kNow + 10min, kNow + 5min) == true);
   CHECK_FALSE(later.take("../abc", kNow, kNow));
-  CHECK(later.take("new", kNow + 3h, kNow + 2h) == true);  // those from before go
+  CHECK(later.take("soon", kNow + 50h, kNow + 49h) == true);  // a clock that jumps ahead and back
+  CHECK(later.take("abc", kNow + 10min, kNow + 6min) == false);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "asked"))
+    std::filesystem::last_write_time(entry.path(), std::filesystem::file_time_type::clock::now() - 25h);
+  CHECK(later.take("late", kNow + 3h, kNow + 2h) == true);  // those from before go, "soon" is still good
   std::size_t marks = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "asked"))
     marks += entry.exists();
-  CHECK(marks == 1);
+  CHECK(marks == 2);
 }
 
 TEST_CASE("a mark that cannot be written counts as taken by nobody") {
