@@ -31,6 +31,7 @@ struct InstallReport {
   std::string other_program;   ///< of a foreign entry
   std::filesystem::path kept;  ///< where the file as it was is kept; empty: there was none
   bool removed_file = false;
+  std::string not_put_back;  ///< of an entry that --force had displaced; it is in `kept` then
 };
 
 /// @error corrupt      the file cannot be read; the place is named, nothing was changed

@@ -69,7 +69,11 @@ int report_uninstall(const InstallJob& job, const InstallReport& report) {
   else
     std::printf("%s %s\n%s", report.removed_file ? "removed, since nothing else was in it:" : "changed",
                 job.file.c_str(), report.change.c_str());
-  return 0;
+  if (report.not_put_back.empty()) return 0;
+  std::printf("ATTENTION: the entry that --force had displaced (%s) cannot be put back%s%s\n",
+              clean_line(report.not_put_back, 200).c_str(), report.kept.empty() ? "" : "; it is in ",
+              report.kept.c_str());
+  return 1;
 }
 
 }  // namespace

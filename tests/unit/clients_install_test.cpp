@@ -158,6 +158,52 @@ TEST_CASE("somebody else's entry of our name is kept, unless forced, and comes b
   CHECK(content(job.file).find("later") != std::string::npos);
 }
 
+TEST_CASE("a file that we made is somebody else's once they wrote into it, also when we install again") {
+  const Stage stage;
+  InstallJob job = stage.job(*find_client("claude-code"));
+  stage.install(job);
+  std::string text = content(job.file);
+  text.insert(1, "\n  \"oauthAccount\": 1,");
+  REQUIRE(replace_file(job.file, text));
+  job.start.program = "/elsewhere/vast-gpu";
+  CHECK_FALSE(stage.install(job).kept.empty());
+  CHECK_FALSE(stage.uninstall(job).removed_file);
+  CHECK(content(job.file).find("oauthAccount") != std::string::npos);
+  CHECK(content(job.file).find("vast-gpu") == std::string::npos);
+}
+
+TEST_CASE("a displaced entry comes back also when others wrote and we installed again") {
+  const Stage stage;
+  for (const char* name : {"cursor", "codex"}) {
+    CAPTURE(name);
+    InstallJob job = stage.job(*find_client(name));
+    const bool toml = job.client.format == ConfigFormat::toml;
+    fs::create_directories(job.file.parent_path());
+    REQUIRE(replace_file(
+        job.file,
+        toml ? "[mcp_servers.vast-gpu]\ncommand = \"python\"\n\n[mcp_servers.vast-gpu.env]\nA = \"1\"\n"
+             : R"({"mcpServers": {"vast-gpu": {"command": "python", "env": {"A": "1"}}}})"));
+    job.force = true;
+    stage.install(job);
+    job.force = false;
+    for (const char* program : {"/second/vast-gpu", "/third/vast-gpu"}) {
+      std::string text = content(job.file);
+      text.insert(toml ? 0 : 1, toml ? std::string("later") + program[1] + " = 1\n"
+                                     : std::string("\"later") + program[1] + "\": 1, ");
+      REQUIRE(replace_file(job.file, text));
+      job.start.program = program;
+      stage.install(job);
+    }
+    CHECK(stage.uninstall(job).not_put_back.empty());
+    const auto view = view_config(job.client.format, content(job.file), job.client.path, "");
+    REQUIRE(view);
+    REQUIRE(view->entry);
+    CHECK(*view->entry == json{{"command", "python"}, {"env", {{"A", "1"}}}});
+    CHECK(content(job.file).find("laters") != std::string::npos);
+    CHECK(content(job.file).find("latert") != std::string::npos);
+  }
+}
+
 TEST_CASE("a dry run shows the change and makes none; a broken file is left alone") {
   const Stage stage;
   InstallJob job = stage.job(*find_client("codex"));
