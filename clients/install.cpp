@@ -73,13 +73,14 @@ Error contended(const InstallJob& job) {
 /// Our fields; an environment that the user added to stays.
 json wanted(const InstallJob& job, const std::optional<json>& there) {
   json entry = job.client.entry(job.start);
-  for (const char* key : {"env", "environment"})
-    if (there && there->is_object() && entry.contains(key) && there->contains(key) &&
-        (*there)[key].is_object()) {
-      json both = (*there)[key];
-      both.update(entry[key]);
-      entry[key] = both;
-    }
+  const std::string key = environment_field(job.client);
+  if (key.empty() || !there || !there->is_object() || !there->contains(key) || !(*there)[key].is_object())
+    return entry;
+  json both = (*there)[key];
+  if (job.stale_settings_go)
+    for (const char* name : kHandedOn) both.erase(name);
+  if (entry.contains(key)) both.update(entry[key]);
+  entry[key] = both;
   return entry;
 }
 

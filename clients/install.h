@@ -17,6 +17,7 @@ struct InstallJob {
   ServerStart start;              ///< not used by uninstall
   bool force = false;             ///< replaces, or removes, an entry of our name that is not ours
   bool dry_run = false;
+  bool stale_settings_go = false;  ///< those of kHandedOn that `start` does not set leave our entry
 };
 
 enum class InstallOutcome {

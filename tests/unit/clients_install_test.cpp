@@ -253,6 +253,26 @@ TEST_CASE("an environment that the user gave our entry stays when the program mo
   CHECK(content(job.file).find("/* mine */") != std::string::npos);
 }
 
+TEST_CASE("a setting of ours that is not set any more leaves the entry, what the user added stays") {
+  const Stage stage;
+  for (const char* name : {"cursor", "opencode"}) {
+    CAPTURE(name);
+    InstallJob job = stage.job(*find_client(name));
+    job.stale_settings_go = true;
+    job.start.variables = {{"VAST_URL", "http://127.0.0.1:9"}, {"VAST_GPU_CLOCK", "60@1"}};
+    stage.install(job);
+    std::string text = content(job.file);
+    text.insert(text.find("\"VAST_URL\""), "\"MINE\": \"1\", ");
+    REQUIRE(replace_file(job.file, text));
+    job.start.variables.clear();
+    CHECK(stage.install(job).outcome == InstallOutcome::done);
+    const auto view = view_config(job.client.format, content(job.file), job.client.path, "");
+    REQUIRE(view);
+    CHECK((*view->entry)[environment_field(job.client)] == json{{"MINE", "1"}});
+    CHECK(stage.install(job).outcome == InstallOutcome::already);
+  }
+}
+
 TEST_CASE("a project's configuration, where a client has one") {
   Stage stage;
   stage.places.project = stage.folder.path() / "project";
