@@ -184,7 +184,9 @@ Result<Undone> undone(const InstallJob& job, const std::string& before, const st
   const KnownClient& c = job.client;
   const std::string subject = job.file.string();
   const auto kept = read_file(Records(job).before_file(), kMaxKept);
-  const auto other = displaced(c, kept);
+  // With --force the entry may be somebody else's: then it is to go, and nothing takes its place.
+  const auto now = view_config(c.format, before, c.path, subject);
+  const auto other = now && now->entry && is_ours(*now->entry) ? displaced(c, kept) : std::nullopt;
   if (record && kept && record->after == sha256_hex(before) && free_of_us(c, *kept))
     return Undone{!record->existed && says_nothing(*kept) ? std::nullopt : std::optional(*kept), {}};
   auto without = without_entry(c.format, before, c.path, record ? record->depth : c.path.size() - 1, subject);
