@@ -156,6 +156,11 @@ TEST_CASE("somebody else's entry of our name is kept, unless forced, and comes b
   stage.uninstall(job);
   CHECK(content(job.file).find("\"python\"") != std::string::npos);
   CHECK(content(job.file).find("later") != std::string::npos);
+  job.force = true;
+  stage.install(job);
+  REQUIRE(replace_file(job.file, before));  // put back by hand: then --force means this one
+  CHECK(stage.uninstall(job).outcome == InstallOutcome::done);
+  CHECK(content(job.file).find("python") == std::string::npos);
 }
 
 TEST_CASE("a file that we made is somebody else's once they wrote into it, also when we install again") {
@@ -201,6 +206,25 @@ TEST_CASE("a displaced entry comes back also when others wrote and we installed 
     CHECK(*view->entry == json{{"command", "python"}, {"env", {{"A", "1"}}}});
     CHECK(content(job.file).find("laters") != std::string::npos);
     CHECK(content(job.file).find("latert") != std::string::npos);
+  }
+}
+
+TEST_CASE("what is shown of a change leaves out what shares its line") {
+  const Stage stage;
+  InstallJob job = stage.job(*find_client("claude-code"));
+  fs::create_directories(job.file.parent_path());
+  for (
+      const char* before :
+      {R"({"token": "hidden"})", R"({"mcpServers": {}, "token": "hidden"})",
+       R"({"mcpServers": {"x": {"env": {"KEY": "hidden"}}}, "z": ["hidden"]})",
+       R"({"z": "hidden", "mcpServers": {"vast-gpu": {"command": "/a/vast-gpu", "args": ["serve"]}}, "y": "hidden"})"}) {
+    CAPTURE(before);
+    REQUIRE(replace_file(job.file, before));
+    const std::string added = stage.install(job).change, taken = stage.uninstall(job).change;
+    CAPTURE(added, taken);
+    CHECK(added.find("hidden") == std::string::npos);
+    CHECK(taken.find("hidden") == std::string::npos);
+    CHECK(added.find("/usr/bin/vast-gpu") != std::string::npos);
   }
 }
 
