@@ -1,6 +1,7 @@
 // Installing into real files and undoing it.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "clients/install.h"
 #include "core/files.h"
@@ -207,6 +208,25 @@ TEST_CASE("a displaced entry comes back also when others wrote and we installed 
     CHECK(content(job.file).find("laters") != std::string::npos);
     CHECK(content(job.file).find("latert") != std::string::npos);
   }
+}
+
+TEST_CASE("root leaves a user's configuration to that user") {
+  if (::geteuid() != 0) return;
+  const Stage stage;
+  const InstallJob job = stage.job(*find_client("cursor"));
+  fs::create_directories(job.file.parent_path());
+  const auto owner = [&] {
+    struct stat info {};
+    REQUIRE(::stat(job.file.c_str(), &info) == 0);
+    return info.st_uid;
+  };
+  REQUIRE(::chown(job.file.parent_path().c_str(), 1234, 1234) == 0);
+  stage.install(job);
+  CHECK(owner() == 1234);
+  REQUIRE(replace_file(job.file, "{\"a\": 1}"));
+  REQUIRE(::chown(job.file.c_str(), 1235, 1235) == 0);
+  stage.install(job);
+  CHECK(owner() == 1235);
 }
 
 TEST_CASE("what is shown of a change leaves out what shares its line") {
