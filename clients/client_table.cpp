@@ -148,6 +148,13 @@ Result<fs::path> config_file(const KnownClient& client, const ClientPlaces& plac
   return places.project / client.project_file;
 }
 
+std::string environment_field(const KnownClient& client) {
+  const json entry = client.entry({"", {{"A", "B"}}});
+  for (const char* key : {"env", "environment"})
+    if (entry.contains(key)) return key;
+  return {};
+}
+
 std::string program_of(const json& entry) {
   if (!entry.is_object() || !entry.contains("command")) return {};
   const json& command = entry["command"];

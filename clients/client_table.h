@@ -2,6 +2,7 @@
 // The MCP clients we know: where each keeps its configuration and what our entry in it looks like. Constant;
 // any thread.
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -12,6 +13,11 @@ namespace vastgpu {
 
 /// Our name in every configuration.
 inline constexpr const char* kEntryName = "vast-gpu";
+
+/// The variables that make a server work on the same state and account as a shell does.
+inline constexpr std::array kHandedOn{"VAST_GPU_STATE",   "VAST_URL",        "VAST_GPU_CA_FILE",
+                                      "VAST_GPU_SSH_KEY", "VAST_GPU_KEEPER", "VAST_GPU_CLOCK",
+                                      "XDG_CONFIG_HOME"};
 
 struct ClientPlaces {
   std::filesystem::path home;
@@ -43,6 +49,8 @@ Result<std::filesystem::path> config_file(const KnownClient& client, const Clien
 
 /// Whether an entry starts a program of our name as a server, wherever it lies.
 bool is_ours(const json& entry);
+/// The field of a client's entry that holds variables; empty: it takes them from its own environment.
+std::string environment_field(const KnownClient& client);
 /// What the entry starts; empty where it says none.
 std::string program_of(const json& entry);
 

@@ -118,8 +118,31 @@ std::string changed_lines(const std::string& before, const std::string& after) {
     const std::string was(trim(a[first])), is(trim(b[second]));
     if (was + "," == is || is + "," == was) ++first, ++second;
   }
-  for (; first < a.size() - tail; ++first) out += "-" + clean(a[first], 400) + "\n";
-  for (; second < b.size() - tail; ++second) out += "+" + clean(b[second], 400) + "\n";
+  const auto block = [&](const std::vector<std::string>& lines, std::size_t from) {
+    return join(
+        {lines.begin() + static_cast<std::ptrdiff_t>(from), lines.end() - static_cast<std::ptrdiff_t>(tail)},
+        "\n");
+  };
+  const std::string was = block(a, first), is = block(b, second);
+  // A file on one line: what stands beside the change may be a key of somebody else.
+  const std::size_t shorter = std::min(was.size(), is.size());
+  std::size_t left = 0, right = 0;
+  while (left < shorter && was[left] == is[left]) ++left;
+  if (std::string_view(was).substr(0, left).find_first_of("{,") == std::string_view::npos) left = 0;
+  // Back to where a word or a string begins, so that what is shown can be read.
+  constexpr std::string_view kBounds = "\"{}[],: \t";
+  while (left > 0 && kBounds.find(was[left - 1]) == std::string_view::npos) --left;
+  while (right < shorter - left && was[was.size() - 1 - right] == is[is.size() - 1 - right]) ++right;
+  if (std::ranges::count(std::string_view(was).substr(was.size() - right), '"') < 2) right = 0;
+  while (right > 0 && kBounds.find(was[was.size() - right]) == std::string_view::npos) --right;
+  const auto show = [&](const char* sign, const std::string& all) {
+    auto lines = lines_of(all.substr(left, all.size() - left - right));
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      out += sign + std::string(i == 0 && left > 0 ? "..." : "") + clean(lines[i], 400) +
+             (i + 1 == lines.size() && right > 0 ? "...\n" : "\n");
+  };
+  show("-", was);
+  show("+", is);
   return out;
 }
 

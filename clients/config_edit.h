@@ -32,7 +32,8 @@ Result<std::string> without_entry(ConfigFormat format, const std::string& text, 
                                   std::size_t keep, const std::string& subject);
 
 /// A change as lines: removed ones with "-", added ones with "+". Lines around it are not shown, since they
-/// may hold keys of other servers; a line that only got a comma is not shown either.
+/// may hold keys of other servers; a line that only got a comma is not shown either, and of a line that holds
+/// more than the change only the change is.
 std::string changed_lines(const std::string& before, const std::string& after);
 
 }  // namespace vastgpu

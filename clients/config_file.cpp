@@ -1,5 +1,8 @@
 #include "clients/config_file.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "core/text.h"
 
 namespace vastgpu {
@@ -21,6 +24,15 @@ class Leftover {
   Disk& disk_;
   fs::path path_;
 };
+
+/// Started by root for a user (sudo that keeps HOME), the new file must stay that user's.
+void keep_owner(const fs::path& ours, const ConfigSnapshot& read) {
+  struct stat info {};
+  const fs::path like = read.text ? read.target : read.target.parent_path();
+  if (::geteuid() != 0 || ::stat(like.c_str(), &info) != 0 || info.st_uid == 0) return;
+  if (::lchown(ours.c_str(), info.st_uid, info.st_gid) != 0)
+    return;  // then it is root's, as it was until now
+}
 
 }  // namespace
 
@@ -48,6 +60,7 @@ Result<bool> write_config(Disk& disk, const ConfigSnapshot& read, const std::str
         return disk.sync(ours);
       });
   if (!written) return fail(written.error());
+  keep_owner(ours, read);
 
   const auto synced = [&] { return disk.sync_dir(folder).map([] { return true; }); };
   if (!read.text)

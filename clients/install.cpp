@@ -19,6 +19,11 @@ struct Record {
   std::string after;        ///< SHA-256 of what we wrote
 };
 
+constexpr std::size_t kMaxKept = 1 << 25;
+
+/// A file that says nothing: one that we made may go.
+bool says_nothing(const std::string& text) { return trim(text).empty() || trim(text) == "{}"; }
+
 class Records {
  public:
   explicit Records(const InstallJob& job)
@@ -68,13 +73,14 @@ Error contended(const InstallJob& job) {
 /// Our fields; an environment that the user added to stays.
 json wanted(const InstallJob& job, const std::optional<json>& there) {
   json entry = job.client.entry(job.start);
-  for (const char* key : {"env", "environment"})
-    if (there && there->is_object() && entry.contains(key) && there->contains(key) &&
-        (*there)[key].is_object()) {
-      json both = (*there)[key];
-      both.update(entry[key]);
-      entry[key] = both;
-    }
+  const std::string key = environment_field(job.client);
+  if (key.empty() || !there || !there->is_object() || !there->contains(key) || !(*there)[key].is_object())
+    return entry;
+  json both = (*there)[key];
+  if (job.stale_settings_go)
+    for (const char* name : kHandedOn) both.erase(name);
+  if (entry.contains(key)) both.update(entry[key]);
+  entry[key] = both;
   return entry;
 }
 
@@ -98,6 +104,18 @@ void remove_folders(const fs::path& file, std::size_t count) {
   std::error_code not_empty;
   fs::path at = file.parent_path();
   for (; count > 0 && fs::remove(at, not_empty); --count) at = at.parent_path();
+}
+
+/// The entry of our name that --force put out of the way, as the kept file has it.
+std::optional<json> displaced(const KnownClient& c, const Result<std::string>& kept) {
+  const auto was = kept ? view_config(c.format, *kept, c.path, "kept") : fail(kept.error());
+  return was && was->entry && !is_ours(*was->entry) ? was->entry : std::nullopt;
+}
+
+/// A kept file that holds our entry is no file to give back.
+bool free_of_us(const KnownClient& c, const std::string& kept) {
+  const auto was = view_config(c.format, kept, c.path, "kept");
+  return !was || !was->entry || !is_ours(*was->entry);
 }
 
 /// One try. Nothing: somebody wrote in between.
@@ -132,16 +150,23 @@ Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& j
   Record record{read->text.has_value(), view->depth, missing_folders(job.file), sha256_hex(*after)};
   if (ours) {  // installed before: what counts is how the file was without us
     const auto first = records.read();
-    const auto kept = read_file(records.before_file(), 1 << 25);
+    const auto kept = read_file(records.before_file(), kMaxKept);
+    record.depth = first ? first->depth : c.path.size() - 1;
+    record.folders = first ? first->folders : 0;
     if (first && kept && first->after == sha256_hex(before)) {
       original = *kept;
     } else {
-      auto without = without_entry(c.format, before, c.path, c.path.size() - 1, subject);
-      original = without ? *without : before;
+      auto without = without_entry(c.format, before, c.path, record.depth, subject);
+      if (!without) return fail(std::move(without).error());
+      original = *std::move(without);
+      if (const auto other = displaced(c, kept)) {
+        auto with = with_entry(c.format, original, c.path, *other, true, subject);
+        if (!with) record.after.clear();  // then what is kept holds that entry, but is not to be given back
+        original = with ? *std::move(with) : *kept;
+      }
     }
-    record.existed = first ? first->existed : true;
-    record.depth = first ? first->depth : c.path.size() - 1;
-    record.folders = first ? first->folders : 0;
+    // What others wrote into a file that we made makes it theirs.
+    record.existed = !first || first->existed || !says_nothing(original);
   }
   if (auto noted = records.write(record, original); !noted) return fail(std::move(noted).error());
   if (record.existed) report.kept = records.before_file();
@@ -150,27 +175,29 @@ Result<std::optional<InstallReport>> try_install(Disk& disk, const InstallJob& j
   return *written ? std::optional(report) : std::nullopt;
 }
 
-/// What the file is to be without us; nothing: no file.
-Result<std::optional<std::string>> undone(const InstallJob& job, const std::string& before,
-                                          const std::optional<Record>& record) {
+struct Undone {
+  std::optional<std::string> text;  ///< nothing: no file
+  std::string lost;                 ///< the program of a displaced entry that could not be put back
+};
+
+Result<Undone> undone(const InstallJob& job, const std::string& before, const std::optional<Record>& record) {
   const KnownClient& c = job.client;
   const std::string subject = job.file.string();
-  const auto kept = read_file(Records(job).before_file(), 1 << 25);
-  if (record && record->after == sha256_hex(before)) {
-    if (!record->existed) return std::optional<std::string>();
-    if (kept) return std::optional(*kept);
-  }
+  const auto kept = read_file(Records(job).before_file(), kMaxKept);
+  // With --force the entry may be somebody else's: then it is to go, and nothing takes its place.
+  const auto now = view_config(c.format, before, c.path, subject);
+  const auto other = now && now->entry && is_ours(*now->entry) ? displaced(c, kept) : std::nullopt;
+  if (record && kept && record->after == sha256_hex(before) && free_of_us(c, *kept))
+    return Undone{!record->existed && says_nothing(*kept) ? std::nullopt : std::optional(*kept), {}};
   auto without = without_entry(c.format, before, c.path, record ? record->depth : c.path.size() - 1, subject);
   if (!without) return fail(std::move(without).error());
-  if (record && record->depth == c.path.size() && kept) {  // --force had displaced another entry
-    const auto was = view_config(c.format, *kept, c.path, subject);
-    if (was && was->entry && !is_ours(*was->entry))
-      if (auto put_back = with_entry(c.format, before, c.path, *was->entry, true, subject); put_back)
-        return std::optional(*put_back);
+  if (other) {
+    if (auto put_back = with_entry(c.format, before, c.path, *other, true, subject); put_back)
+      return Undone{*std::move(put_back), {}};
+    return Undone{*std::move(without), program_of(*other)};
   }
-  const bool empty = trim(*without).empty() || trim(*without) == "{}";
-  if (record && !record->existed && empty) return std::optional<std::string>();
-  return std::optional(*without);
+  if (record && !record->existed && says_nothing(*without)) return Undone{};
+  return Undone{*std::move(without), {}};
 }
 
 Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob& job) {
@@ -195,14 +222,18 @@ Result<std::optional<InstallReport>> try_uninstall(Disk& disk, const InstallJob&
   const auto record = records.read();
   auto after = undone(job, before, record);
   if (!after) return fail(std::move(after).error());
-  report.removed_file = !after->has_value();
-  report.change = changed_lines(before, after->value_or(""));
+  report.removed_file = !after->text;
+  report.change = changed_lines(before, after->text.value_or(""));
+  report.not_put_back = after->lost;
   if (job.dry_run) return report;
-  auto written = *after ? write_config(disk, *read, **after, 0644) : remove_config(disk, *read);
+  auto written = after->text ? write_config(disk, *read, *after->text, 0644) : remove_config(disk, *read);
   if (!written) return fail(std::move(written).error());
   if (!*written) return std::optional<InstallReport>();
   if (report.removed_file && record) remove_folders(job.file, record->folders);
-  records.remove();
+  if (report.not_put_back.empty())
+    records.remove();
+  else
+    report.kept = records.before_file();
   return report;
 }
 

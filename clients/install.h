@@ -17,6 +17,7 @@ struct InstallJob {
   ServerStart start;              ///< not used by uninstall
   bool force = false;             ///< replaces, or removes, an entry of our name that is not ours
   bool dry_run = false;
+  bool stale_settings_go = false;  ///< those of kHandedOn that `start` does not set leave our entry
 };
 
 enum class InstallOutcome {
@@ -31,6 +32,7 @@ struct InstallReport {
   std::string other_program;   ///< of a foreign entry
   std::filesystem::path kept;  ///< where the file as it was is kept; empty: there was none
   bool removed_file = false;
+  std::string not_put_back;  ///< of an entry that --force had displaced; it is in `kept` then
 };
 
 /// @error corrupt      the file cannot be read; the place is named, nothing was changed

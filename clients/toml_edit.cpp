@@ -180,6 +180,15 @@ std::string spelled(const std::string& key) {
   return bare ? key : dump(key);
 }
 
+/// A value on one line. JSON's strings and numbers are TOML's too, its objects are not.
+std::string spelled_value(const json& value) {
+  if (!value.is_structured()) return dump(value);
+  std::string out;
+  for (const auto& [key, item] : value.items())
+    out += (out.empty() ? "" : ", ") + (value.is_object() ? spelled(key) + " = " : "") + spelled_value(item);
+  return value.is_object() ? "{" + out + "}" : "[" + out + "]";
+}
+
 }  // namespace
 
 Result<json> read_toml(std::string_view text, const std::string& subject) {
@@ -200,7 +209,8 @@ std::string put_toml_entry(const std::string& text, const KeyPath& path, const j
     std::vector<std::string> keys;
     for (const std::string& key : path) keys.push_back(spelled(key));
     std::string section = "[" + join(keys, ".") + "]" + eol;
-    for (const auto& [key, value] : entry.items()) section += spelled(key) + " = " + dump(value) + eol;
+    for (const auto& [key, value] : entry.items())
+      section += spelled(key) + " = " + spelled_value(value) + eol;
     if (text.empty()) return section;
     return text + (text.ends_with('\n') ? "" : eol) + eol + section;
   }
@@ -214,11 +224,11 @@ std::string put_toml_entry(const std::string& text, const KeyPath& path, const j
     const auto now = Scanner(out).all();
     const auto found = std::ranges::find_if(now, [&](const Statement& s) { return s.path == field; });
     if (found == now.end())
-      missing += spelled(key) + " = " + dump(value) + eol;
+      missing += spelled(key) + " = " + spelled_value(value) + eol;
     else if (const auto read = read_toml(
                  "v = " + out.substr(found->value_begin, found->value_end - found->value_begin), "");
              !read || (*read)["v"] != value)
-      out = out.substr(0, found->value_begin) + dump(value) + out.substr(found->value_end);
+      out = out.substr(0, found->value_begin) + spelled_value(value) + out.substr(found->value_end);
   }
   if (missing.empty()) return out;
   const auto now = Scanner(out).all();

@@ -42,7 +42,7 @@ void say_where_the_key_is(const House& house) {
       (house.settings().home / ".config/vastai/vast_api_key").c_str());
 }
 
-int report_install(const House& house, const InstallJob& job, const InstallReport& report) {
+int report_install(const House& house, const InstallJob& job, const InstallReport& report, bool in_project) {
   const char* file = job.file.c_str();
   if (report.outcome == InstallOutcome::already) {
     std::printf("already: %s knows this program, in %s\n", job.client.title.c_str(), file);
@@ -55,9 +55,24 @@ int report_install(const House& house, const InstallJob& job, const InstallRepor
   }
   std::printf("%s knows this program now: %s\n%s", job.client.title.c_str(), file, report.change.c_str());
   if (!report.kept.empty()) std::printf("as it was: %s\n", report.kept.c_str());
-  std::printf("next  %s\nundo  vast-gpu uninstall %s\n", job.client.then.c_str(), job.client.name.c_str());
+  std::printf("next  %s\nundo  vast-gpu uninstall %s%s\n", job.client.then.c_str(), job.client.name.c_str(),
+              in_project ? " --project" : "");
   say_where_the_key_is(house);
   return 0;
+}
+
+bool may_run(const fs::path& file) {
+  std::error_code none;
+  return fs::is_regular_file(file, none) && ::access(file.c_str(), X_OK) == 0;
+}
+
+/// A program that an entry names without a folder, as the system looks for it.
+std::optional<std::string> found_in_path(const House& house, const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+  for (const std::string& folder : split(house.settings().variable("PATH").value_or(""), ':'))
+    if (const fs::path file = fs::path(folder) / name; folder.starts_with('/') && may_run(file))
+      return file.string();
+  return std::nullopt;
 }
 
 int report_uninstall(const InstallJob& job, const InstallReport& report) {
@@ -69,7 +84,26 @@ int report_uninstall(const InstallJob& job, const InstallReport& report) {
   else
     std::printf("%s %s\n%s", report.removed_file ? "removed, since nothing else was in it:" : "changed",
                 job.file.c_str(), report.change.c_str());
-  return 0;
+  if (report.not_put_back.empty()) return 0;
+  std::printf("ATTENTION: the entry that --force had displaced (%s) cannot be put back%s%s\n",
+              clean_line(report.not_put_back, 200).c_str(), report.kept.empty() ? "" : "; it is in ",
+              report.kept.c_str());
+  return 1;
+}
+
+/// The names that a server started by the entry sees otherwise than one that install would enter now.
+std::vector<std::string> other_settings(const House& house, const KnownClient& client, const json& entry) {
+  const std::string field = environment_field(client);
+  if (field.empty() || !entry.is_object()) return {};
+  const json there = entry.value(field, json::object());
+  const auto here = settings_to_hand_on(house);
+  std::vector<std::string> names;
+  for (const char* name : kHandedOn) {
+    const auto set = here.find(name);
+    const json wanted = set == here.end() ? json() : json(set->second);
+    if ((there.is_object() ? there.value(name, json()) : json()) != wanted) names.emplace_back(name);
+  }
+  return names;
 }
 
 }  // namespace
@@ -97,8 +131,13 @@ int install_client(House& house, const std::string& name, const std::string& pro
   }
   auto file = config_file(*client, places);
   if (!file) return not_done(file.error());
-  const InstallJob job{*client,          *file,         house.settings().state_folder / "clients",
-                       std::move(start), options.force, options.dry_run};
+  const InstallJob job{*client,
+                       *file,
+                       house.settings().state_folder / "clients",
+                       std::move(start),
+                       options.force,
+                       options.dry_run,
+                       !options.in_project};
   auto report = options.remove ? uninstall_entry(real_disk(), job) : install_entry(real_disk(), job);
   if (!report) return not_done(report.error());
   if (report->outcome == InstallOutcome::foreign) {
@@ -108,14 +147,23 @@ int install_client(House& house, const std::string& name, const std::string& pro
                  options.remove ? "removes" : "replaces");
     return 1;
   }
-  return options.remove ? report_uninstall(job, *report) : report_install(house, job, *report);
+  return options.remove ? report_uninstall(job, *report)
+                        : report_install(house, job, *report, options.in_project);
 }
 
 std::map<std::string, std::string> settings_to_hand_on(const House& house) {
+  const HouseSettings& settings = house.settings();
   std::map<std::string, std::string> found;
-  for (const char* name : {"VAST_GPU_STATE", "VAST_URL", "VAST_GPU_CA_FILE", "VAST_GPU_SSH_KEY",
-                           "VAST_GPU_KEEPER", "VAST_GPU_CLOCK"})
-    if (const auto value = house.settings().variable(name)) found[name] = *value;
+  for (const char* name : kHandedOn)
+    if (const auto value = settings.variable(name)) found[name] = *value;
+  if (const auto base = found.find("XDG_CONFIG_HOME");
+      base != found.end() && (!base->second.starts_with('/') || base->second == settings.home / ".config"))
+    found.erase(base);
+  // Two state folders are two ledgers and two sets of limits, so the place itself goes on, however it was
+  // said.
+  found.erase("VAST_GPU_STATE");
+  if (settings.state_folder != settings.home / ".local/state/vast-gpu")
+    found["VAST_GPU_STATE"] = settings.state_folder.string();
   return found;
 }
 
@@ -125,15 +173,17 @@ std::vector<ClientSight> look_at_clients(const House& house) {
     const auto file = config_file(client, places_of(house));
     const auto read = file ? read_config(real_disk(), *file) : fail(file.error());
     if (read && !read->text) continue;
-    ClientSight sight{client.name, file ? file->string() : "", {}, false, false, {}};
+    ClientSight sight{client.name, file ? file->string() : "", {}, false, false, {}, {}};
     const auto view = read ? view_config(client.format, *read->text, client.path, sight.file)
                            : Result<ConfigView>(fail(read.error()));
     if (!view) {
       sight.trouble = view.error().what;
     } else if (view->entry) {
       sight.program = program_of(*view->entry);
+      if (const auto found = found_in_path(house, sight.program)) sight.program = *found;
       sight.ours = is_ours(*view->entry);
-      sight.runs = ::access(sight.program.c_str(), X_OK) == 0;
+      sight.runs = may_run(sight.program);
+      sight.other_settings = other_settings(house, client, *view->entry);
     }
     seen.push_back(std::move(sight));
   }

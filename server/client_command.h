@@ -27,10 +27,11 @@ int install_client(House& house, const std::string& client, const std::string& p
 struct ClientSight {
   std::string client;   ///< "cursor"
   std::string file;     ///< the user's configuration
-  std::string program;  ///< what it starts; empty: there is no entry of ours
+  std::string program;  ///< what it starts, found in PATH where it names no folder; empty: no entry of ours
   bool ours = false;    ///< it starts a program of our name
   bool runs = false;    ///< that program is there and may be executed
-  std::string trouble;  ///< why the file cannot be read; empty otherwise
+  std::vector<std::string> other_settings;  ///< names that it sets otherwise than install would now
+  std::string trouble;                      ///< why the file cannot be read; empty otherwise
 };
 
 /// The clients whose user's configuration exists. Reads files, changes none.

@@ -123,7 +123,13 @@ void check_clients(House& house, const std::string& program, Checkup& f) {
              again + " --force");
     else if (!c.runs)
       f.bad("clients", c.client + " starts " + c.program + ", which cannot be run", again);
-    else if (c.program != program)
+    else if (!c.other_settings.empty())
+      f.note("clients",
+             c.client + " starts it with another " + join(c.other_settings, ", ") + " than here (" + c.file +
+                 ")",
+             again);
+    else if (std::error_code none;
+             c.program != program && !std::filesystem::equivalent(c.program, program, none))
       f.note("clients", c.client + " starts another copy of this program: " + c.program, again);
     else
       f.good("clients", c.client + " knows this program (" + c.file + ")");

@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "server/client_command.h"
 #include "tests/support/catch.h"
 #include "tests/support/rental_stage.h"
 
@@ -80,6 +81,34 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
         CHECK(said.find("BAD   gemini starts /gone/vast-gpu") != std::string::npos);
         CHECK(said.find("fix: vast-gpu install gemini\n") != std::string::npos);
       }
+    }
+  }
+  GIVEN("a state folder that is not the default one, and a client that names the program alone") {
+    const auto bin = stage.folder().path() / "bin";
+    std::filesystem::create_directories(bin);
+    std::filesystem::create_symlink(VASTGPU_BINARY, bin / "vast-gpu");
+    auto house = house_like(stage.house(), [&](HouseSettings& s) {
+      s.variable = [bin](const char* name) {
+        return std::string_view(name) == "PATH" ? std::optional("/nowhere:" + bin.string()) : std::nullopt;
+      };
+    });
+    const auto entry_with = [&](const json& env) {
+      const json entry{{"command", "vast-gpu"}, {"args", {"serve"}}, {"env", env}};
+      stage.folder().write("home/.cursor/mcp.json", json{{"mcpServers", {{"vast-gpu", entry}}}}.dump());
+      Findings f;
+      check_clients(*house, std::filesystem::canonical(VASTGPU_BINARY), f);
+      return to_text(f);
+    };
+    const auto settings = settings_to_hand_on(*house);
+    CHECK(settings ==
+          std::map<std::string, std::string>{{"VAST_GPU_STATE", house->settings().state_folder.string()}});
+    THEN("its program is looked for in PATH") {
+      CHECK(entry_with(settings).starts_with("ok    cursor knows"));
+    }
+    THEN("an entry with other settings is named") {
+      const std::string said = entry_with({{"VAST_URL", "http://127.0.0.1:9"}});
+      CHECK(said.find("cursor starts it with another VAST_GPU_STATE, VAST_URL than here") !=
+            std::string::npos);
     }
   }
   GIVEN("a clock that is off by ten minutes") {

@@ -1,6 +1,7 @@
 // Installing into real files and undoing it.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "clients/install.h"
 #include "core/files.h"
@@ -156,6 +157,95 @@ TEST_CASE("somebody else's entry of our name is kept, unless forced, and comes b
   stage.uninstall(job);
   CHECK(content(job.file).find("\"python\"") != std::string::npos);
   CHECK(content(job.file).find("later") != std::string::npos);
+  job.force = true;
+  stage.install(job);
+  REQUIRE(replace_file(job.file, before));  // put back by hand: then --force means this one
+  CHECK(stage.uninstall(job).outcome == InstallOutcome::done);
+  CHECK(content(job.file).find("python") == std::string::npos);
+}
+
+TEST_CASE("a file that we made is somebody else's once they wrote into it, also when we install again") {
+  const Stage stage;
+  InstallJob job = stage.job(*find_client("claude-code"));
+  stage.install(job);
+  std::string text = content(job.file);
+  text.insert(1, "\n  \"oauthAccount\": 1,");
+  REQUIRE(replace_file(job.file, text));
+  job.start.program = "/elsewhere/vast-gpu";
+  CHECK_FALSE(stage.install(job).kept.empty());
+  CHECK_FALSE(stage.uninstall(job).removed_file);
+  CHECK(content(job.file).find("oauthAccount") != std::string::npos);
+  CHECK(content(job.file).find("vast-gpu") == std::string::npos);
+}
+
+TEST_CASE("a displaced entry comes back also when others wrote and we installed again") {
+  const Stage stage;
+  for (const char* name : {"cursor", "codex"}) {
+    CAPTURE(name);
+    InstallJob job = stage.job(*find_client(name));
+    const bool toml = job.client.format == ConfigFormat::toml;
+    fs::create_directories(job.file.parent_path());
+    REQUIRE(replace_file(
+        job.file,
+        toml ? "[mcp_servers.vast-gpu]\ncommand = \"python\"\n\n[mcp_servers.vast-gpu.env]\nA = \"1\"\n"
+             : R"({"mcpServers": {"vast-gpu": {"command": "python", "env": {"A": "1"}}}})"));
+    job.force = true;
+    stage.install(job);
+    job.force = false;
+    for (const char* program : {"/second/vast-gpu", "/third/vast-gpu"}) {
+      std::string text = content(job.file);
+      text.insert(toml ? 0 : 1, toml ? std::string("later") + program[1] + " = 1\n"
+                                     : std::string("\"later") + program[1] + "\": 1, ");
+      REQUIRE(replace_file(job.file, text));
+      job.start.program = program;
+      stage.install(job);
+    }
+    CHECK(stage.uninstall(job).not_put_back.empty());
+    const auto view = view_config(job.client.format, content(job.file), job.client.path, "");
+    REQUIRE(view);
+    REQUIRE(view->entry);
+    CHECK(*view->entry == json{{"command", "python"}, {"env", {{"A", "1"}}}});
+    CHECK(content(job.file).find("laters") != std::string::npos);
+    CHECK(content(job.file).find("latert") != std::string::npos);
+  }
+}
+
+TEST_CASE("root leaves a user's configuration to that user") {
+  if (::geteuid() != 0) return;
+  const Stage stage;
+  const InstallJob job = stage.job(*find_client("cursor"));
+  fs::create_directories(job.file.parent_path());
+  const auto owner = [&] {
+    struct stat info {};
+    REQUIRE(::stat(job.file.c_str(), &info) == 0);
+    return info.st_uid;
+  };
+  REQUIRE(::chown(job.file.parent_path().c_str(), 1234, 1234) == 0);
+  stage.install(job);
+  CHECK(owner() == 1234);
+  REQUIRE(replace_file(job.file, "{\"a\": 1}"));
+  REQUIRE(::chown(job.file.c_str(), 1235, 1235) == 0);
+  stage.install(job);
+  CHECK(owner() == 1235);
+}
+
+TEST_CASE("what is shown of a change leaves out what shares its line") {
+  const Stage stage;
+  InstallJob job = stage.job(*find_client("claude-code"));
+  fs::create_directories(job.file.parent_path());
+  for (
+      const char* before :
+      {R"({"token": "hidden"})", R"({"mcpServers": {}, "token": "hidden"})",
+       R"({"mcpServers": {"x": {"env": {"KEY": "hidden"}}}, "z": ["hidden"]})",
+       R"({"z": "hidden", "mcpServers": {"vast-gpu": {"command": "/a/vast-gpu", "args": ["serve"]}}, "y": "hidden"})"}) {
+    CAPTURE(before);
+    REQUIRE(replace_file(job.file, before));
+    const std::string added = stage.install(job).change, taken = stage.uninstall(job).change;
+    CAPTURE(added, taken);
+    CHECK(added.find("hidden") == std::string::npos);
+    CHECK(taken.find("hidden") == std::string::npos);
+    CHECK(added.find("/usr/bin/vast-gpu") != std::string::npos);
+  }
 }
 
 TEST_CASE("a dry run shows the change and makes none; a broken file is left alone") {
@@ -205,6 +295,26 @@ TEST_CASE("an environment that the user gave our entry stays when the program mo
   CHECK(content(job.file).find("MINE") != std::string::npos);
   CHECK(content(job.file).find("VAST_URL") != std::string::npos);
   CHECK(content(job.file).find("/* mine */") != std::string::npos);
+}
+
+TEST_CASE("a setting of ours that is not set any more leaves the entry, what the user added stays") {
+  const Stage stage;
+  for (const char* name : {"cursor", "opencode"}) {
+    CAPTURE(name);
+    InstallJob job = stage.job(*find_client(name));
+    job.stale_settings_go = true;
+    job.start.variables = {{"VAST_URL", "http://127.0.0.1:9"}, {"VAST_GPU_CLOCK", "60@1"}};
+    stage.install(job);
+    std::string text = content(job.file);
+    text.insert(text.find("\"VAST_URL\""), "\"MINE\": \"1\", ");
+    REQUIRE(replace_file(job.file, text));
+    job.start.variables.clear();
+    CHECK(stage.install(job).outcome == InstallOutcome::done);
+    const auto view = view_config(job.client.format, content(job.file), job.client.path, "");
+    REQUIRE(view);
+    CHECK((*view->entry)[environment_field(job.client)] == json{{"MINE", "1"}});
+    CHECK(stage.install(job).outcome == InstallOutcome::already);
+  }
 }
 
 TEST_CASE("a project's configuration, where a client has one") {
