@@ -83,7 +83,7 @@ TaskWork tools_as_tasks() {
     }
     return TaskWork::Begin::never;
   };
-  return {begin, short_turn, long_turn, next_turn};
+  return {begin, short_turn, long_turn, next_turn, only_waits};
 }
 
 }  // namespace vastgpu

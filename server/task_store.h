@@ -43,6 +43,9 @@ struct TaskWork {
   /// What to call after this answer; harmless to repeat. nullopt: the answer is the end.
   std::function<std::optional<json>(const std::string& tool, const json& arguments, const Envelope& answer)>
       next_turn;
+  /// Its turns only look on and may come at any time. Others are not begun again long after their server
+  /// ended: by then the machine may be used for something else. Empty: none.
+  std::function<bool(const std::string& tool)> only_waits = {};
 };
 
 struct TaskParts {

@@ -50,7 +50,8 @@ class Tasks {
   Answer update(const json& params);
   Answer cancel(const json& params);
 
-  /// The task as it is told; nullopt: unknown or forgotten. One whose server died is carried on.
+  /// The task as it is told; nullopt: unknown, forgotten, or not readable now. One whose server died is
+  /// carried on.
   std::optional<json> state(const std::string& id);
 
   /// What runs here stops soon; nothing new begins.
@@ -67,10 +68,12 @@ class Tasks {
     std::shared_ptr<void> hold;
   };
   tl::expected<StoredTask, RpcError> asked_for(const json& params);
-  std::optional<StoredTask> known(const std::string& id);
+  /// nullopt: never heard of, or forgotten. @error of the store: it may well be there
+  Result<std::optional<StoredTask>> known(const std::string& id);
   std::optional<json> create(const Tool& tool, json arguments, std::string message);
   bool begin(const StoredTask& record, std::shared_ptr<void> hold);
   void take_over(const std::string& id);
+  bool too_late_for(const StoredTask& task) const;
   void work(Running& task);
   /// True: it goes on with the arguments that are then on record.
   bool turn(Running& task, const Tool& tool);

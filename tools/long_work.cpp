@@ -54,6 +54,10 @@ LongWork long_work(const std::string& tool, const json& arguments) {
   return none;
 }
 
+// rent: a quote rents nothing more once its machine was ready, was destroyed on request, or half its lease is
+// over.
+bool only_waits(const std::string& tool) { return tool == "monitor" || tool == "rent"; }
+
 json short_turn(const std::string& tool, json arguments) {
   if (waits(tool)) arguments["wait_seconds"] = kShortWait;
   return arguments;

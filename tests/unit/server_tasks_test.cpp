@@ -46,7 +46,8 @@ class Bench {
           const bool on = e.outcome == "more" ||
                           (tool == "echo" && e.facts.value("text", "") == "long" && !a.contains("again"));
           return on ? std::optional(tool == "echo" ? json{{"text", "end"}} : a) : std::nullopt;
-        }};
+        },
+        [](const std::string& tool) { return tool == "echo"; }};
   }
 
   const ServerParts& parts() const { return parts_; }
@@ -64,12 +65,26 @@ class Bench {
     state_.turns_left = turns;
     state_.changed.notify_all();
   }
+  int begun() {
+    const std::scoped_lock hold(state_.mutex);
+    return state_.begun;
+  }
+  void break_reading(bool broken) { store_.broken = broken; }
   int most_running() {
     const std::scoped_lock hold(state_.mutex);
     return state_.most_running;
   }
 
  private:
+  struct Store : LedgerTasks {
+    using LedgerTasks::LedgerTasks;
+    Result<std::optional<StoredTask>> find(const std::string& id) override {
+      if (broken) return fail({.code = Code::unavailable, .what = "the disk is full"});
+      return LedgerTasks::find(id);
+    }
+    std::atomic<bool> broken{false};
+  };
+
   std::optional<std::filesystem::path> file() const {
     const auto path = folder_.path() / "ledger.sqlite";
     return std::filesystem::exists(path) ? std::optional(path) : std::nullopt;
@@ -103,7 +118,7 @@ class Bench {
   Fixture fixture_;
   SystemClock clock_;
   TempFolder folder_;
-  LedgerTasks store_;
+  Store store_;
   State state_;
   ServerParts parts_;
 };
@@ -253,6 +268,43 @@ TEST_CASE("a task whose server ended is carried on by the one that is asked next
   CHECK(bench.most_running() == 1);
 }
 
+TEST_CASE("a task is not begun again long after its server ended, unless it only waits") {
+  Bench bench;
+  bench.let_end();
+  const auto now = bench.store().now();
+  const auto add = [&](const char* id, const char* tool, std::chrono::minutes ago) {
+    REQUIRE(bench.store().add({.id = id, .tool = tool, .created = now - 20h, .updated = now - ago}, {}));
+  };
+  add("old", "work", 11min);
+  add("young", "work", 9min);
+  add("waits", "echo", 19h);
+  WireClient client(bench.parts());
+  const json old = client.ask(about("get", "old")).at("result");
+  CHECK(old.at("status") == "failed");
+  CHECK(old.at("statusMessage").get<std::string>().find("ended at " + to_iso8601(now - 11min)) !=
+        std::string::npos);
+  CHECK(old.at("error").at("message") == old.at("statusMessage"));
+  CHECK(end_of(client, "waits").at("status") == "completed");
+  CHECK(bench.begun() == 0);
+  CHECK(end_of(client, "young").at("status") == "completed");
+  CHECK(bench.begun() == 1);
+}
+
+TEST_CASE("a task whose record cannot be read now is not unknown") {
+  Bench bench;
+  WireClient client(bench.parts());
+  const json id = client.ask(call(1, "work")).at("result").at("taskId");
+  bench.await_begun(1);
+  bench.break_reading(true);
+  for (const char* what : {"get", "update", "cancel"}) {
+    const json error = client.ask(about(what, id, {{"inputResponses", json::object()}})).at("error");
+    CHECK(error.at("code") == -32603);
+    CHECK(error.at("message").get<std::string>().find("the disk is full") != std::string::npos);
+  }
+  bench.break_reading(false);
+  CHECK(client.ask(about("get", id)).at("result").at("status") == "working");
+}
+
 TEST_CASE("a task that nobody works on is cancelled by whoever is asked") {
   Bench bench;
   json id;
@@ -289,7 +341,9 @@ TEST_CASE("a listen on a task tells its progress and its end, tagged") {
 TEST_CASE("a day after its creation a task is forgotten") {
   Bench bench;
   REQUIRE(bench.store().add({.id = "old", .tool = "work", .created = bench.store().now() - 25h}, {}));
-  REQUIRE(bench.store().add({.id = "young", .tool = "work", .created = bench.store().now() - 23h}, {}));
+  REQUIRE(bench.store().add(
+      {.id = "young", .tool = "work", .created = bench.store().now() - 23h, .updated = bench.store().now()},
+      {}));
   bench.let_end();
   WireClient client(bench.parts());
   CHECK(client.ask(about("get", "old")).at("error").at("code") == -32602);

@@ -30,6 +30,12 @@ TEST_CASE("only what can be repeated is a task from its beginning") {
   for (const char* quick : {"provision", "list"}) CHECK(long_work(quick, json::object()) == none);
 }
 
+TEST_CASE("long after its server ended, only what waits is gone on with") {
+  for (const char* waits : {"monitor", "rent"}) CHECK(only_waits(waits));
+  for (const char* acts : {"setup", "run", "collect", "extend", "destroy", "destroy-all"})
+    CHECK_FALSE(only_waits(acts));
+}
+
 TEST_CASE("values of an environment never come on record") {
   CHECK(long_work("run", {{"canary", true}, {"env", {{"TOKEN", "secret"}}}}) == LongWork::none);
 }
