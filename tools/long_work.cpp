@@ -49,8 +49,8 @@ LongWork long_work(const std::string& tool, const json& arguments) {
     return is_true(arguments, "canary") && !arguments.contains("env") ? after_first_turn : none;
   if (tool == "monitor") return read_number(arguments, "wait_seconds").value_or(0) > 0 ? at_once : none;
   if (tool == "destroy") return is_true(arguments, "discard_results") ? after_first_turn : at_once;
-  // Begun anew it would no longer know what it ended before, but that is destroyed and in the cost report.
-  if (tool == "destroy-all") return is_true(arguments, "discard_results") ? none : at_once;
+  // destroy-all never: which machines it means depends on the project of the server that is asked, and on the
+  // moment.
   return none;
 }
 
