@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "state/stored_task.h"
@@ -17,8 +18,9 @@ class TaskStore {
  public:
   virtual ~TaskStore() = default;
   virtual TimePoint now() const = 0;
-  /// On disk when it returns. Records older than `oldest` may be forgotten.
-  virtual Result<void> add(const StoredTask& task, TimePoint oldest) = 0;
+  /// On disk when it returns. Records older than `oldest` may be forgotten. `stop`: the caller no longer
+  /// waits.
+  virtual Result<void> add(const StoredTask& task, TimePoint oldest, std::stop_token stop) = 0;
   virtual Result<std::optional<StoredTask>> find(const std::string& id) = 0;
   /// False: it is over already and stays as it is.
   virtual Result<bool> change(const StoredTask& task) = 0;

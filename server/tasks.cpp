@@ -10,8 +10,9 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kWorkers = 16;  // tasks that run side by side; further ones wait
-constexpr std::size_t kMostWaiting = 64;
+constexpr std::size_t kWorkers = 16;      // tasks that run side by side; a further call is made as any other
+constexpr std::size_t kMostOnlyWait = 8;  // of them, so that looking on never keeps anything from being ended
+constexpr std::size_t kMostQueued = 16;   // their worker is just putting the one before away
 constexpr std::size_t kMaxId = 100, kMaxMessage = 500;
 constexpr auto kKept = std::chrono::hours(24);            // ttlMs, from creation
 constexpr auto kGoesOnWithin = std::chrono::minutes(10);  // of a server's end, with what acts
@@ -68,7 +69,7 @@ RpcError tasks_undeclared() {
 }
 
 Tasks::Tasks(const std::vector<Tool>& tools, const TaskParts& parts)
-    : tools_(tools), parts_(parts), workers_(kWorkers, kMostWaiting) {}
+    : tools_(tools), parts_(parts), workers_(kWorkers, kMostQueued) {}
 
 Tasks::~Tasks() { stop(); }
 
@@ -82,17 +83,22 @@ void Tasks::stop() {
   for (const auto& task : all) task->stop.request_stop();  // runs callbacks of tools: not under our lock
 }
 
+void Tasks::await_idle(std::chrono::nanoseconds at_most, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  (void)changed_.wait_for(lock, stop, at_most, [&] { return running_.empty(); });
+}
+
 const Tool* Tasks::find(const std::string& name) const {
   const auto at = std::ranges::find(tools_, name, [](const Tool& tool) { return tool.spec.name; });
   return at == tools_.end() ? nullptr : &*at;
 }
 
-Tasks::Turn Tasks::before(const Tool& tool, json arguments) {
+Tasks::Turn Tasks::before(const Tool& tool, json arguments, const std::stop_token& stop) {
   switch (parts_.work.begin(tool.spec.name, arguments)) {
     case TaskWork::Begin::never:
       break;
     case TaskWork::Begin::at_once:
-      if (auto created = create(tool, arguments, tool.spec.name + " begins"))
+      if (auto created = create(tool, arguments, tool.spec.name + " begins", stop))
         return {json::object(), std::move(created)};
       break;
     case TaskWork::Begin::after_first_turn:
@@ -101,23 +107,35 @@ Tasks::Turn Tasks::before(const Tool& tool, json arguments) {
   return {std::move(arguments), std::nullopt};
 }
 
-std::optional<json> Tasks::after(const Tool& tool, const json& arguments, const Envelope& answer) {
+std::optional<json> Tasks::after(const Tool& tool, const json& arguments, const Envelope& answer,
+                                 const std::stop_token& stop) {
   if (parts_.work.begin(tool.spec.name, arguments) != TaskWork::Begin::after_first_turn) return std::nullopt;
   auto next = parts_.work.next_turn(tool.spec.name, arguments, answer);
-  return next ? create(tool, *std::move(next), answer.summary) : std::nullopt;
+  return next ? create(tool, *std::move(next), answer.summary, stop) : std::nullopt;
 }
 
 /// On record, and held by us, before anybody hears of it.
-std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string message) {
+std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string message,
+                                  const std::stop_token& stop) {
+  {
+    const std::scoped_lock hold(mutex_);
+    if (!has_room_for(tool.spec.name)) return std::nullopt;
+  }
   StoredTask record;
   record.id = random_hex(16);
   record.tool = tool.spec.name;
   record.arguments = std::move(arguments);
   record.message = clean_line(message, kMaxMessage);
   record.created = record.updated = parts_.store->now();
-  if (auto added = parts_.store->add(record, record.created - kKept); !added) {
+  if (auto added = parts_.store->add(record, record.created - kKept, stop); !added) {
     log_fact("no task for ", record.tool, ": ", added.error().what);
     return std::nullopt;  // the call itself can still be made
+  }
+  if (stop.stop_requested()) {  // nobody will hear its id
+    record.status = "cancelled";
+    record.message = kStopped;
+    (void)parts_.store->change(record);
+    return std::nullopt;
   }
   auto hold = parts_.store->hold(record.id);
   if (!hold || !begin(record, std::move(hold))) {
@@ -131,13 +149,24 @@ std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string 
   return result;
 }
 
+/// With the lock held.
+bool Tasks::has_room_for(const std::string& tool) const {
+  if (running_.size() >= kWorkers) return false;
+  const auto only_waits = [&](const std::string& name) {
+    return parts_.work.only_waits && parts_.work.only_waits(name);
+  };
+  return !only_waits(tool) || std::ranges::count_if(running_, [&](const auto& one) {
+                                return only_waits(one.second->record.tool);  // never changes
+                              }) < static_cast<std::ptrdiff_t>(kMostOnlyWait);
+}
+
 bool Tasks::begin(const StoredTask& record, std::shared_ptr<void> hold) {
   auto task = std::make_shared<Running>();
   task->record = record;
   task->hold = std::move(hold);
   {
     const std::scoped_lock lock(mutex_);
-    if (ending_) return false;
+    if (ending_ || !has_room_for(record.tool)) return false;
     running_[record.id] = task;
     if (!minder_.joinable()) minder_ = std::jthread([this](const std::stop_token& stop) { mind(stop); });
   }
@@ -147,6 +176,7 @@ bool Tasks::begin(const StoredTask& record, std::shared_ptr<void> hold) {
     const std::scoped_lock lock(mutex_);
     running_.erase(task->record.id);
     task->hold.reset();
+    changed_.notify_all();
   });
   if (!taken) {
     const std::scoped_lock lock(mutex_);

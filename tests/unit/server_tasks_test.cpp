@@ -1,7 +1,9 @@
 #include "server/tasks.h"
 
 #include <condition_variable>
+#include <semaphore>
 
+#include "server/folder_watch.h"
 #include "server/ledger_tasks.h"
 #include "state/sqlite_ledger.h"
 #include "tests/support/catch.h"
@@ -28,14 +30,18 @@ class Bench {
     int running = 0, most_running = 0;
   };
 
-  Bench() : store_({clock_, folder_.path(), [this] { return file(); }, [this] { return make(); }}) {
+  Bench()
+      : store_({clock_, folder_.path(), [this] { return file(); },
+                [this](const std::stop_token&) { return make(); }}) {
     parts_ = fixture_.parts();
     parts_.tools.push_back(make_tool({.name = "work", .description = "Works"}, ArgList<NoArgs>{},
+                                     [this](const NoArgs&, CallContext& call) { return work(call); }));
+    parts_.tools.push_back(make_tool({.name = "watch", .description = "Looks on"}, ArgList<NoArgs>{},
                                      [this](const NoArgs&, CallContext& call) { return work(call); }));
     parts_.tasks.store = &store_;
     parts_.tasks.work = {
         [](const std::string& tool, const json&) {
-          return tool == "work"                      ? TaskWork::Begin::at_once
+          return tool == "work" || tool == "watch"   ? TaskWork::Begin::at_once
                  : tool == "echo"                    ? TaskWork::Begin::after_first_turn
                  : tool == "fail" || tool == "throw" ? TaskWork::Begin::at_once
                                                      : TaskWork::Begin::never;
@@ -47,11 +53,36 @@ class Bench {
                           (tool == "echo" && e.facts.value("text", "") == "long" && !a.contains("again"));
           return on ? std::optional(tool == "echo" ? json{{"text", "end"}} : a) : std::nullopt;
         },
-        [](const std::string& tool) { return tool == "echo"; }};
+        [](const std::string& tool) { return tool == "echo" || tool == "watch"; }};
   }
 
   const ServerParts& parts() const { return parts_; }
-  LedgerTasks& store() { return store_; }
+  struct Store : LedgerTasks {
+    using LedgerTasks::LedgerTasks;
+    Result<void> add(const StoredTask& task, TimePoint oldest, std::stop_token stop) override {
+      last = task.id;
+      if (slow) {
+        adding.release();
+        std::mutex mutex;
+        std::unique_lock lock(mutex);
+        std::condition_variable_any never;
+        (void)never.wait_for(lock, stop, 30s, [] { return false; });
+        auto added = LedgerTasks::add(task, oldest, {});
+        return added;
+      }
+      return LedgerTasks::add(task, oldest, stop);
+    }
+    Result<std::optional<StoredTask>> find(const std::string& id) override {
+      if (broken) return fail({.code = Code::unavailable, .what = "the disk is full"});
+      return LedgerTasks::find(id);
+    }
+    std::atomic<bool> broken{false}, slow{false};
+    std::binary_semaphore adding{0};
+    std::string last;
+  };
+
+  Store& store() { return store_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
   void await_begun(int n) {
     await([&] { return state_.begun >= n; });
@@ -69,22 +100,12 @@ class Bench {
     const std::scoped_lock hold(state_.mutex);
     return state_.begun;
   }
-  void break_reading(bool broken) { store_.broken = broken; }
   int most_running() {
     const std::scoped_lock hold(state_.mutex);
     return state_.most_running;
   }
 
  private:
-  struct Store : LedgerTasks {
-    using LedgerTasks::LedgerTasks;
-    Result<std::optional<StoredTask>> find(const std::string& id) override {
-      if (broken) return fail({.code = Code::unavailable, .what = "the disk is full"});
-      return LedgerTasks::find(id);
-    }
-    std::atomic<bool> broken{false};
-  };
-
   std::optional<std::filesystem::path> file() const {
     const auto path = folder_.path() / "ledger.sqlite";
     return std::filesystem::exists(path) ? std::optional(path) : std::nullopt;
@@ -273,7 +294,7 @@ TEST_CASE("a task is not begun again long after its server ended, unless it only
   bench.let_end();
   const auto now = bench.store().now();
   const auto add = [&](const char* id, const char* tool, std::chrono::minutes ago) {
-    REQUIRE(bench.store().add({.id = id, .tool = tool, .created = now - 20h, .updated = now - ago}, {}));
+    REQUIRE(bench.store().add({.id = id, .tool = tool, .created = now - 20h, .updated = now - ago}, {}, {}));
   };
   add("old", "work", 11min);
   add("young", "work", 9min);
@@ -290,18 +311,53 @@ TEST_CASE("a task is not begun again long after its server ended, unless it only
   CHECK(bench.begun() == 1);
 }
 
+TEST_CASE("looking on never keeps work from beginning, and what finds no room is made as any other call") {
+  Bench bench;
+  WireClient client(bench.parts());
+  for (int i = 1; i <= 8; ++i) REQUIRE(client.ask(call(i, "watch")).at("result").at("resultType") == "task");
+  client.send(call("ninth", "watch"));
+  const json work = client.ask(call(10, "work")).at("result");
+  CHECK(work.at("resultType") == "task");
+  bench.await_begun(10);  // the ninth, too: in its own call
+  bench.let_end();
+  CHECK(client.next().at("result").at("resultType") == "complete");
+}
+
+TEST_CASE("a call that was cancelled becomes no task") {
+  Bench bench;
+  WireClient client(bench.parts());
+  bench.store().slow = true;
+  client.send(call(1, "work"));
+  bench.store().adding.acquire();
+  client.send({{"jsonrpc", "2.0"}, {"method", "notifications/cancelled"}, {"params", {{"requestId", 1}}}});
+  (void)client.finish();
+  CHECK(bench.store().find(bench.store().last).value().value().status == "cancelled");
+  CHECK(bench.begun() == 0);
+}
+
+TEST_CASE("a look at a task changes nothing that a watcher of its folder would hear of") {
+  Bench bench;
+  REQUIRE(bench.store().add({.id = "t", .tool = "work", .created = bench.store().now()}, {}, {}));
+  FolderWatch watch;
+  watch.watch({bench.folder()});
+  for (int i = 0; i < 3; ++i) CHECK(bench.store().find("t")->has_value());
+  CHECK(watch.wait(0ms) == FolderWatch::Woken::time);
+  bench.store().ask_cancel("t").value();
+  CHECK(watch.wait(10s) == FolderWatch::Woken::change);
+}
+
 TEST_CASE("a task whose record cannot be read now is not unknown") {
   Bench bench;
   WireClient client(bench.parts());
   const json id = client.ask(call(1, "work")).at("result").at("taskId");
   bench.await_begun(1);
-  bench.break_reading(true);
+  bench.store().broken = true;
   for (const char* what : {"get", "update", "cancel"}) {
     const json error = client.ask(about(what, id, {{"inputResponses", json::object()}})).at("error");
     CHECK(error.at("code") == -32603);
     CHECK(error.at("message").get<std::string>().find("the disk is full") != std::string::npos);
   }
-  bench.break_reading(false);
+  bench.store().broken = false;
   CHECK(client.ask(about("get", id)).at("result").at("status") == "working");
 }
 
@@ -340,10 +396,10 @@ TEST_CASE("a listen on a task tells its progress and its end, tagged") {
 
 TEST_CASE("a day after its creation a task is forgotten") {
   Bench bench;
-  REQUIRE(bench.store().add({.id = "old", .tool = "work", .created = bench.store().now() - 25h}, {}));
+  REQUIRE(bench.store().add({.id = "old", .tool = "work", .created = bench.store().now() - 25h}, {}, {}));
   REQUIRE(bench.store().add(
       {.id = "young", .tool = "work", .created = bench.store().now() - 23h, .updated = bench.store().now()},
-      {}));
+      {}, {}));
   bench.let_end();
   WireClient client(bench.parts());
   CHECK(client.ask(about("get", "old")).at("error").at("code") == -32602);
