@@ -87,12 +87,18 @@ void fill(const Deps& d, CostReport& r, const Posted& posted) {
 
 }  // namespace
 
-CostReport report(const Deps& d, const Rental& rental, std::stop_token stop) {
+CostReport report(const Deps& d, const Rental& rental, std::stop_token stop, Duration fresh) {
   CostReport r;
   r.rental = rental;
   r.ours = cost_so_far(rental, d.clock.now());
   if (!rental.instance) {
     r.charges_note = "nothing was rented";
+    return r;
+  }
+  if (auto known = d.ledger.charges(rental.label);
+      known && !known->empty() && d.clock.now() - known->front().read < fresh) {
+    fill(d, r, kept(*known));
+    r.charges_note = "as the provider said at " + to_iso8601(known->front().read);
     return r;
   }
   auto charges = d.market.charges(rental.created - std::chrono::hours(24),

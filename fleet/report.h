@@ -21,8 +21,8 @@ struct CostReport {
   std::string charges_note;               ///< why `charged` is absent or provisional
 };
 /// Charges that were read are kept in the ledger; where the provider does not answer, the kept ones are
-/// shown.
-CostReport report(const Deps& d, const Rental& rental, std::stop_token stop);
+/// shown. The provider is not asked where those are younger than `fresh`.
+CostReport report(const Deps& d, const Rental& rental, std::stop_token stop, Duration fresh = {});
 
 /// The provider posts by the day, so what was read at the end of a rental may be a part. Reads again, with
 /// one request, what rentals of the last three days were charged, at most once an hour and until a day after

@@ -1,5 +1,7 @@
 #include "server/ledger_tasks.h"
 
+#include <sys/stat.h>
+
 #include "core/text.h"
 #include "state/lock.h"
 #include "tools/long_work.h"
@@ -28,39 +30,54 @@ LedgerPlace ledger_of(House& house) {
               return std::nullopt;
             return house.ledger_file(*account);
           },
-          [&house]() -> Result<void> {
-            auto opened = house.open({});
+          [&house](std::stop_token stop) -> Result<void> {
+            auto opened = house.open(std::move(stop));
             return opened ? Result<void>() : fail(std::move(opened).error());
           }};
 }
 
-/// Of the ledger that is there; none is made.
-Result<TaskRecords> LedgerTasks::records() const {
+/// On the ledger that is there; none is made. One that was moved or replaced under us is opened anew.
+template <class T>
+Result<T> LedgerTasks::with_records(const std::function<Result<T>(TaskRecords&)>& use) {
+  const std::scoped_lock hold(mutex_);
   const auto file = place_.known();
-  if (!file) return fail({.code = Code::not_found, .what = "there is no ledger yet"});
-  return TaskRecords::open(*file);
+  struct stat info {};
+  if (!file || ::stat(file->c_str(), &info) != 0) {
+    records_.reset();
+    return fail({.code = Code::not_found, .what = "there is no ledger yet"});
+  }
+  const std::pair<dev_t, ino_t> which{info.st_dev, info.st_ino};
+  if (records_ && file_ != which) records_.reset();
+  if (!records_) {
+    auto opened = TaskRecords::open(*file);
+    if (!opened) return fail(std::move(opened).error());
+    records_.emplace(*std::move(opened));
+    file_ = which;
+  }
+  return use(*records_);
 }
 
-Result<void> LedgerTasks::add(const StoredTask& task, TimePoint oldest) {
-  if (auto made = place_.make(); !made) return made;
-  auto all = records();
-  return all ? all->add(task, oldest) : fail(std::move(all).error());
+Result<void> LedgerTasks::add(const StoredTask& task, TimePoint oldest, std::stop_token stop) {
+  if (auto made = place_.make(std::move(stop)); !made) return made;
+  return with_records<void>([&](TaskRecords& all) { return all.add(task, oldest); });
 }
 
 Result<std::optional<StoredTask>> LedgerTasks::find(const std::string& id) {
-  auto all = records();
-  if (!all && all.error().code == Code::not_found) return std::nullopt;
-  return all ? all->find(id) : fail(std::move(all).error());
+  auto found = with_records<std::optional<StoredTask>>([&](TaskRecords& all) { return all.find(id); });
+  if (!found && found.error().code == Code::not_found) return std::nullopt;
+  return found;
 }
 
 Result<bool> LedgerTasks::change(const StoredTask& task) {
-  auto all = records();
-  return all ? all->change(task) : fail(std::move(all).error());
+  return with_records<bool>([&](TaskRecords& all) { return all.change(task); });
 }
 
 Result<bool> LedgerTasks::ask_cancel(const std::string& id) {
-  auto all = records();
-  return all ? all->ask_cancel(id) : fail(std::move(all).error());
+  return with_records<bool>([&](TaskRecords& all) { return all.ask_cancel(id); });
+}
+
+Result<std::vector<StoredTask>> LedgerTasks::working(const std::string& tool) {
+  return with_records<std::vector<StoredTask>>([&](TaskRecords& all) { return all.working(tool); });
 }
 
 std::shared_ptr<void> LedgerTasks::hold(const std::string& id) {
@@ -83,7 +100,7 @@ TaskWork tools_as_tasks() {
     }
     return TaskWork::Begin::never;
   };
-  return {begin, short_turn, long_turn, next_turn};
+  return {begin, short_turn, long_turn, next_turn, only_waits};
 }
 
 }  // namespace vastgpu

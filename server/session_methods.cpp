@@ -181,14 +181,17 @@ void Session::call_tool(Incoming in) {
                                  .next_step = "start the server again and repeat the call"},
                                 v);
         return questions_.run(asked, call, [&](CallContext& round) -> Round {
-          const Tasks::Turn turn =
-              may_go_on ? tasks_.before(*tool, asked.by.arguments) : Tasks::Turn{asked.by.arguments, {}};
+          const Tasks::Turn turn = may_go_on ? tasks_.before(*tool, asked.by.arguments, round.stop)
+                                             : Tasks::Turn{asked.by.arguments, {}};
           if (turn.created) return {*turn.created};
+          if (round.stop.stop_requested())
+            return {render_failure(
+                {.code = Code::cancelled, .what = "this call was not started: it was cancelled"}, v)};
           const auto answer = tool->call(turn.arguments, round);
           if (!answer) return {render_failure(answer.error(), v)};
           // Questions go first: what is asked here is no task yet.
           if (may_go_on && answer->asks.empty())
-            if (auto created = tasks_.after(*tool, turn.arguments, *answer)) return {*created};
+            if (auto created = tasks_.after(*tool, turn.arguments, *answer, round.stop)) return {*created};
           return {render_answer(*answer, v), answer->asks, answer->ask_state};
         });
       },

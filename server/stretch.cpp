@@ -5,6 +5,9 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "fleet/reap.h"
+#include "server/ledger_tasks.h"
+#include "server/tasks.h"
+#include "tools/all_tools.h"
 
 namespace vastgpu {
 namespace {
@@ -16,6 +19,8 @@ constexpr auto kBeforeEnd = std::chrono::minutes(3);
 constexpr auto kAfterEnd = std::chrono::minutes(10);
 // A rental that a call works on is left to it; the next pass comes soon.
 constexpr auto kPatience = std::chrono::minutes(2);
+constexpr auto kLongestEnd =
+    std::chrono::minutes(5);  // of a pass; the next one goes on, and leases are looked at between
 
 /// Says what was not said in the last pass.
 void tell(const PassReport& report, KeeperBoard& board) {
@@ -37,6 +42,19 @@ void tell(const PassReport& report, KeeperBoard& board) {
   std::copy_n(now.begin(), std::min(now.size(), board.told.size()), board.told.begin());
 }
 
+/// A destroy that was begun as a task bills on where its server died: nobody else goes on with it unasked.
+void carry_on_ends(House& house, const std::stop_token& stop) {
+  LedgerTasks store(ledger_of(house));
+  const auto asked_for = store.working("destroy");
+  if (!asked_for || asked_for->empty()) return;
+  const std::vector<Tool> tools{destroy_tool(house)};
+  const TaskParts parts{&store, tools_as_tasks()};
+  Tasks tasks(tools, parts);
+  for (const StoredTask& task : *asked_for)
+    (void)tasks.state(task.id);  // those that a server holds stay its own
+  tasks.await_idle(house.clock().real_until(house.clock().now() + kLongestEnd), stop);
+}
+
 }  // namespace
 
 TimePoint next_look(const std::vector<Rental>& open, TimePoint now) {
@@ -56,7 +74,8 @@ int keep_once(House& house, KeeperBoard& board, std::stop_token stop) {
   }
   ReapRequest request;
   request.patience = kPatience;
-  const PassReport report = reap(*deps, request, std::move(stop));
+  const PassReport report = reap(*deps, request, stop);
+  carry_on_ends(house, stop);
   tell(report, board);
   const TimePoint now = deps->clock.now();
   const auto open = deps->ledger.rentals(true);

@@ -28,6 +28,11 @@ json tagged(json params, const json& id) {
   return params;
 }
 
+/// A task that is over stays as it is.
+bool is_final(const json& task) {
+  return task.is_object() && read_field<std::string>(task, "status").value_or("working") != "working";
+}
+
 bool is_true(const json& j, const char* name) { return read_field<bool>(j, name).value_or(false); }
 
 /// The strings of a list that may be missing.
@@ -209,6 +214,7 @@ std::set<std::filesystem::path> Subscriptions::folders_of(const std::set<Topic>&
 void Subscriptions::run() {
   for (;;) {
     std::set<Topic> topics;
+    std::map<Topic, Mark> looked;
     {
       const std::scoped_lock hold(mutex_);
       topics = wanted();
@@ -218,10 +224,12 @@ void Subscriptions::run() {
         looking_ = false;
         return;
       }
+      for (const auto& [topic, known] : known_)
+        if (known.mark && is_final(known.mark->state)) looked[topic] = *known.mark;
     }
     folders_.watch(folders_of(topics));  // before the look: what changes after it is heard of
-    std::map<Topic, Mark> looked;
-    for (const Topic& topic : topics) looked[topic] = look_at(topic);
+    for (const Topic& topic : topics)
+      if (!looked.contains(topic)) looked[topic] = look_at(topic);
     const auto now = std::chrono::steady_clock::now();
     bool later = false;
     {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "state/stored_task.h"
@@ -17,8 +18,9 @@ class TaskStore {
  public:
   virtual ~TaskStore() = default;
   virtual TimePoint now() const = 0;
-  /// On disk when it returns. Records older than `oldest` may be forgotten.
-  virtual Result<void> add(const StoredTask& task, TimePoint oldest) = 0;
+  /// On disk when it returns. Records older than `oldest` may be forgotten. `stop`: the caller no longer
+  /// waits.
+  virtual Result<void> add(const StoredTask& task, TimePoint oldest, std::stop_token stop) = 0;
   virtual Result<std::optional<StoredTask>> find(const std::string& id) = 0;
   /// False: it is over already and stays as it is.
   virtual Result<bool> change(const StoredTask& task) = 0;
@@ -43,6 +45,9 @@ struct TaskWork {
   /// What to call after this answer; harmless to repeat. nullopt: the answer is the end.
   std::function<std::optional<json>(const std::string& tool, const json& arguments, const Envelope& answer)>
       next_turn;
+  /// Its turns only look on and may come at any time. Others are not begun again long after their server
+  /// ended: by then the machine may be used for something else. Empty: none.
+  std::function<bool(const std::string& tool)> only_waits = {};
 };
 
 struct TaskParts {

@@ -10,19 +10,29 @@
 namespace vastgpu {
 namespace {
 
-constexpr std::size_t kWorkers = 16;  // tasks that run side by side; further ones wait
-constexpr std::size_t kMostWaiting = 64;
+constexpr std::size_t kWorkers = 16;      // tasks that run side by side; a further call is made as any other
+constexpr std::size_t kMostOnlyWait = 8;  // of them, so that looking on never keeps anything from being ended
+constexpr std::size_t kMostQueued = 16;   // their worker is just putting the one before away
 constexpr std::size_t kMaxId = 100, kMaxMessage = 500;
-constexpr auto kKept = std::chrono::hours(24);  // ttlMs, from creation
+constexpr auto kKept = std::chrono::hours(24);            // ttlMs, from creation
+constexpr auto kGoesOnWithin = std::chrono::minutes(10);  // of a server's end, with what acts
 constexpr int kPollMs = 2000;
 // Real time: it paces our own looks and decides nothing else.
 constexpr auto kMindEvery = std::chrono::milliseconds(500);
-constexpr auto kTellEvery = std::chrono::seconds(2);  // progress on record: each time a write that is synced
+constexpr auto kTellEvery = std::chrono::seconds(2);   // progress on record: each time a write that is synced
+constexpr auto kAliveEvery = std::chrono::minutes(1);  // so that `updated` says when a server ended
 constexpr auto kBetweenTurns = std::chrono::milliseconds(500);
 
 const char* const kStopped =
     "Stopped on request. What it had begun stays as it is: a machine that was rented goes on billing until "
     "it is destroyed. Call list to see what there is.";
+
+std::string abandoned(const StoredTask& t) {
+  return "Its server ended at " + to_iso8601(t.updated) +
+         ". What it had begun stays as it is, and the task did nothing since. Call list to see what there "
+         "is, then " +
+         clean_line(t.tool, 60) + " again if it is still wanted.";
+}
 
 bool is_over(const StoredTask& t) { return t.status != "working"; }
 
@@ -59,7 +69,7 @@ RpcError tasks_undeclared() {
 }
 
 Tasks::Tasks(const std::vector<Tool>& tools, const TaskParts& parts)
-    : tools_(tools), parts_(parts), workers_(kWorkers, kMostWaiting) {}
+    : tools_(tools), parts_(parts), workers_(kWorkers, kMostQueued) {}
 
 Tasks::~Tasks() { stop(); }
 
@@ -73,17 +83,22 @@ void Tasks::stop() {
   for (const auto& task : all) task->stop.request_stop();  // runs callbacks of tools: not under our lock
 }
 
+void Tasks::await_idle(std::chrono::nanoseconds at_most, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  (void)changed_.wait_for(lock, stop, at_most, [&] { return running_.empty(); });
+}
+
 const Tool* Tasks::find(const std::string& name) const {
   const auto at = std::ranges::find(tools_, name, [](const Tool& tool) { return tool.spec.name; });
   return at == tools_.end() ? nullptr : &*at;
 }
 
-Tasks::Turn Tasks::before(const Tool& tool, json arguments) {
+Tasks::Turn Tasks::before(const Tool& tool, json arguments, const std::stop_token& stop) {
   switch (parts_.work.begin(tool.spec.name, arguments)) {
     case TaskWork::Begin::never:
       break;
     case TaskWork::Begin::at_once:
-      if (auto created = create(tool, arguments, tool.spec.name + " begins"))
+      if (auto created = create(tool, arguments, tool.spec.name + " begins", stop))
         return {json::object(), std::move(created)};
       break;
     case TaskWork::Begin::after_first_turn:
@@ -92,23 +107,35 @@ Tasks::Turn Tasks::before(const Tool& tool, json arguments) {
   return {std::move(arguments), std::nullopt};
 }
 
-std::optional<json> Tasks::after(const Tool& tool, const json& arguments, const Envelope& answer) {
+std::optional<json> Tasks::after(const Tool& tool, const json& arguments, const Envelope& answer,
+                                 const std::stop_token& stop) {
   if (parts_.work.begin(tool.spec.name, arguments) != TaskWork::Begin::after_first_turn) return std::nullopt;
   auto next = parts_.work.next_turn(tool.spec.name, arguments, answer);
-  return next ? create(tool, *std::move(next), answer.summary) : std::nullopt;
+  return next ? create(tool, *std::move(next), answer.summary, stop) : std::nullopt;
 }
 
 /// On record, and held by us, before anybody hears of it.
-std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string message) {
+std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string message,
+                                  const std::stop_token& stop) {
+  {
+    const std::scoped_lock hold(mutex_);
+    if (!has_room_for(tool.spec.name)) return std::nullopt;
+  }
   StoredTask record;
   record.id = random_hex(16);
   record.tool = tool.spec.name;
   record.arguments = std::move(arguments);
   record.message = clean_line(message, kMaxMessage);
   record.created = record.updated = parts_.store->now();
-  if (auto added = parts_.store->add(record, record.created - kKept); !added) {
+  if (auto added = parts_.store->add(record, record.created - kKept, stop); !added) {
     log_fact("no task for ", record.tool, ": ", added.error().what);
     return std::nullopt;  // the call itself can still be made
+  }
+  if (stop.stop_requested()) {  // nobody will hear its id
+    record.status = "cancelled";
+    record.message = kStopped;
+    (void)parts_.store->change(record);
+    return std::nullopt;
   }
   auto hold = parts_.store->hold(record.id);
   if (!hold || !begin(record, std::move(hold))) {
@@ -122,13 +149,24 @@ std::optional<json> Tasks::create(const Tool& tool, json arguments, std::string 
   return result;
 }
 
+/// With the lock held.
+bool Tasks::has_room_for(const std::string& tool) const {
+  if (running_.size() >= kWorkers) return false;
+  const auto only_waits = [&](const std::string& name) {
+    return parts_.work.only_waits && parts_.work.only_waits(name);
+  };
+  return !only_waits(tool) || std::ranges::count_if(running_, [&](const auto& one) {
+                                return only_waits(one.second->record.tool);  // never changes
+                              }) < static_cast<std::ptrdiff_t>(kMostOnlyWait);
+}
+
 bool Tasks::begin(const StoredTask& record, std::shared_ptr<void> hold) {
   auto task = std::make_shared<Running>();
   task->record = record;
   task->hold = std::move(hold);
   {
     const std::scoped_lock lock(mutex_);
-    if (ending_) return false;
+    if (ending_ || !has_room_for(record.tool)) return false;
     running_[record.id] = task;
     if (!minder_.joinable()) minder_ = std::jthread([this](const std::stop_token& stop) { mind(stop); });
   }
@@ -138,6 +176,7 @@ bool Tasks::begin(const StoredTask& record, std::shared_ptr<void> hold) {
     const std::scoped_lock lock(mutex_);
     running_.erase(task->record.id);
     task->hold.reset();
+    changed_.notify_all();
   });
   if (!taken) {
     const std::scoped_lock lock(mutex_);
@@ -241,7 +280,7 @@ void Tasks::mind(const std::stop_token& stop) {
       {
         const std::scoped_lock hold(task->mutex);
         const auto now = std::chrono::steady_clock::now();
-        if (!task->told && now - task->told_at >= kTellEvery) {
+        if (!is_over(task->record) && now - task->told_at >= (task->told ? kAliveEvery : kTellEvery)) {
           task->told_at = now;
           task->record.updated = parts_.store->now();
           task->told = parts_.store->change(task->record).has_value();
@@ -262,17 +301,18 @@ bool Tasks::runs_here(const std::string& id) {
   return running_.contains(id);
 }
 
-std::optional<StoredTask> Tasks::known(const std::string& id) {
+Result<std::optional<StoredTask>> Tasks::known(const std::string& id) {
   if (id.empty() || id.size() > kMaxId) return std::nullopt;
-  const auto record = parts_.store->find(id);
-  if (!record || !*record || (*record)->created + kKept < parts_.store->now()) return std::nullopt;
-  return **record;
+  auto record = parts_.store->find(id);
+  if (record && *record && (*record)->created + kKept < parts_.store->now()) return std::nullopt;
+  return record;
 }
 
 std::optional<json> Tasks::state(const std::string& id) {
-  auto record = known(id);
-  if (record && !is_over(*record)) take_over(id);
-  return record ? std::optional(told(*record)) : std::nullopt;
+  const auto record = known(id);
+  if (!record || !*record) return std::nullopt;
+  if (!is_over(**record)) take_over(id);
+  return told(**record);
 }
 
 /// The one that is named, carried on from here if its server died.
@@ -280,8 +320,19 @@ tl::expected<StoredTask, RpcError> Tasks::asked_for(const json& params) {
   const auto id = read_field<std::string>(params, "taskId");
   if (!id) return tl::unexpected(invalid("taskId must be a string"));
   auto record = known(*id);
-  if (!record) return tl::unexpected(invalid("Unknown task"));
-  return *std::move(record);
+  if (!record)  // a client that heard "unknown" would forget a task that may be at work
+    return tl::unexpected(
+        RpcError{kInternalError,
+                 concealed("the tasks cannot be read now: " + clean_line(record.error().what, 300)),
+                 {}});
+  if (!*record) return tl::unexpected(invalid("Unknown task"));
+  return **std::move(record);
+}
+
+/// Its server ended so long ago that its call may do harm to what is there now.
+bool Tasks::too_late_for(const StoredTask& task) const {
+  const auto& only_waits = parts_.work.only_waits;
+  return parts_.store->now() - task.updated > kGoesOnWithin && !(only_waits && only_waits(task.tool));
 }
 
 /// Nobody else works on it once we hold it; what became of it meanwhile is read again.
@@ -289,17 +340,19 @@ void Tasks::take_over(const std::string& id) {
   if (ending_ || runs_here(id)) return;
   auto hold = parts_.store->hold(id);
   if (!hold) return;
-  auto record = known(id);
-  if (!record || is_over(*record)) return;
-  if (record->cancel) {
-    record->status = "cancelled";
-    record->message = kStopped;
-    record->updated = parts_.store->now();
-    (void)parts_.store->change(*record);
+  const auto found = known(id);
+  if (!found || !*found || is_over(**found)) return;
+  StoredTask record = **found;
+  if (record.cancel || too_late_for(record)) {
+    record.status = record.cancel ? "cancelled" : "failed";
+    record.message = record.cancel ? std::string(kStopped) : abandoned(record);
+    if (!record.cancel) record.error = json{{"code", kInternalError}, {"message", record.message}};
+    record.updated = parts_.store->now();
+    (void)parts_.store->change(record);
     return;
   }
-  log_fact("going on with a task whose server ended: ", record->tool);
-  (void)begin(*record, std::move(hold));
+  log_fact("going on with a task whose server ended: ", record.tool);
+  (void)begin(record, std::move(hold));
 }
 
 Tasks::Answer Tasks::get(const json& params) {
@@ -307,7 +360,7 @@ Tasks::Answer Tasks::get(const json& params) {
   if (!record) return tl::unexpected(record.error());
   if (!is_over(*record)) {
     take_over(record->id);
-    if (auto now = known(record->id)) *record = *std::move(now);
+    if (auto now = known(record->id); now && *now) *record = **std::move(now);
   }
   return complete(told(*record), Version::v2026_07_28);
 }

@@ -3,6 +3,7 @@
 // server of this computer can tell how they stand and carry on those whose server died.
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -42,16 +43,22 @@ class Tasks {
     json arguments;
     std::optional<json> created;  ///< the whole call became a task: this is its answer, and nothing is to do
   };
-  Turn before(const Tool& tool, json arguments);
+  /// `stop`: of this call. One that is cancelled becomes no task.
+  Turn before(const Tool& tool, json arguments, const std::stop_token& stop = {});
   /// What is left to do after this answer, as a task; nullopt: the answer itself is to be sent.
-  std::optional<json> after(const Tool& tool, const json& arguments, const Envelope& answer);
+  std::optional<json> after(const Tool& tool, const json& arguments, const Envelope& answer,
+                            const std::stop_token& stop = {});
 
   Answer get(const json& params);
   Answer update(const json& params);
   Answer cancel(const json& params);
 
-  /// The task as it is told; nullopt: unknown or forgotten. One whose server died is carried on.
+  /// The task as it is told; nullopt: unknown, forgotten, or not readable now. One whose server died is
+  /// carried on.
   std::optional<json> state(const std::string& id);
+
+  /// Waits until nothing runs here, this long at most.
+  void await_idle(std::chrono::nanoseconds at_most, const std::stop_token& stop);
 
   /// What runs here stops soon; nothing new begins.
   void stop();
@@ -67,10 +74,14 @@ class Tasks {
     std::shared_ptr<void> hold;
   };
   tl::expected<StoredTask, RpcError> asked_for(const json& params);
-  std::optional<StoredTask> known(const std::string& id);
-  std::optional<json> create(const Tool& tool, json arguments, std::string message);
+  /// nullopt: never heard of, or forgotten. @error of the store: it may well be there
+  Result<std::optional<StoredTask>> known(const std::string& id);
+  std::optional<json> create(const Tool& tool, json arguments, std::string message,
+                             const std::stop_token& stop);
+  bool has_room_for(const std::string& tool) const;
   bool begin(const StoredTask& record, std::shared_ptr<void> hold);
   void take_over(const std::string& id);
+  bool too_late_for(const StoredTask& task) const;
   void work(Running& task);
   /// True: it goes on with the arguments that are then on record.
   bool turn(Running& task, const Tool& tool);

@@ -22,6 +22,10 @@ Result<std::optional<StoredTask>> TaskRecords::find(const std::string& id) {
   return rows::select_one<StoredTask>(db_, "tasks WHERE id = ?", id);
 }
 
+Result<std::vector<StoredTask>> TaskRecords::working(const std::string& tool) {
+  return rows::select<StoredTask>(db_, "tasks WHERE status = 'working' AND tool = ?", tool);
+}
+
 Result<bool> TaskRecords::change(const StoredTask& t) {
   auto done = rows::run(db_,
                         "UPDATE tasks SET arguments = ?, status = ?, message = ?, result = ?, error = ?, "

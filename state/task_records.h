@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "state/sqlite.h"
@@ -20,6 +21,8 @@ class TaskRecords {
   /// Also forgets those created before `oldest`.
   Result<void> add(const StoredTask& task, TimePoint oldest);
   Result<std::optional<StoredTask>> find(const std::string& id);
+  /// Those of this tool that are not over.
+  Result<std::vector<StoredTask>> working(const std::string& tool);
   /// Writes everything but `cancel` and `created`, unless the task is over: what is over stays as it is.
   /// False: it is over, or forgotten.
   Result<bool> change(const StoredTask& task);

@@ -49,10 +49,14 @@ LongWork long_work(const std::string& tool, const json& arguments) {
     return is_true(arguments, "canary") && !arguments.contains("env") ? after_first_turn : none;
   if (tool == "monitor") return read_number(arguments, "wait_seconds").value_or(0) > 0 ? at_once : none;
   if (tool == "destroy") return is_true(arguments, "discard_results") ? after_first_turn : at_once;
-  // Begun anew it would no longer know what it ended before, but that is destroyed and in the cost report.
-  if (tool == "destroy-all") return is_true(arguments, "discard_results") ? none : at_once;
+  // destroy-all never: which machines it means depends on the project of the server that is asked, and on the
+  // moment.
   return none;
 }
+
+// rent: a quote rents nothing more once its machine was ready, was destroyed on request, or half its lease is
+// over.
+bool only_waits(const std::string& tool) { return tool == "monitor" || tool == "rent"; }
 
 json short_turn(const std::string& tool, json arguments) {
   if (waits(tool)) arguments["wait_seconds"] = kShortWait;

@@ -16,6 +16,10 @@ enum class LongWork {
 };
 LongWork long_work(const std::string& tool, const json& arguments);
 
+/// What is on record of this tool only waits, or goes on under a yes that has its own end: safe at any time.
+/// All others send, start, fetch or destroy.
+bool only_waits(const std::string& tool);
+
 /// The same call, answering after a moment.
 json short_turn(const std::string& tool, json arguments);
 /// The same call, waiting as long as one call may.

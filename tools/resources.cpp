@@ -121,14 +121,17 @@ Result<ResourceContent> read_rental(Workplace& w, const std::string& uri, Instan
   return as_json(uri, facts);
 }
 
-/// The provider is asked again for what one rental was charged.
+// What is stored after asking changes the resource, and who watches it reads again: not without end.
+constexpr auto kAskAgainAfter = std::chrono::minutes(1);
+
+/// The provider is asked again for what one rental was charged, unless it was a moment ago.
 Result<ResourceContent> read_cost(Workplace& w, const std::string& uri, InstanceId id, std::stop_token stop) {
   auto rental = rental_at(w, id, uri);
   if (!rental) return fail(std::move(rental).error());
   auto deps = w.open(stop);
   if (!deps) return fail(std::move(deps).error());
   json facts = rental_facts(*rental, deps->clock.now());
-  facts["cost"] = to_facts(report(*deps, *rental, std::move(stop)));
+  facts["cost"] = to_facts(report(*deps, *rental, std::move(stop), kAskAgainAfter));
   return as_json(uri, facts);
 }
 

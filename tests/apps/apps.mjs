@@ -17,13 +17,18 @@ const stage = await Stage.open('apps');
 const server = new Server(program, stage.environment);
 const forwarded = [];  // what the page asked of the server, through the host
 let refuses = false;     // what the host says to that, for a while
+let instead = () => null;  // another answer than the server's
+let loses = null;        // the tool whose answer does not come back, though it was called
 const screen = await Screen.open((name, args) => {
   forwarded.push({ name, args });
   if (refuses) throw new Error('the server is away');
+  const other = instead({ name, args });
+  if (other) return other;
+  if (loses === name) return server.call(name, args).then(() => { throw new Error('the client was too slow'); });
   return server.call(name, args);
 });
 const money = (usd) => '$' + usd.toFixed(usd < 0.1 && usd !== 0 ? 3 : 2);
-const atMost = (usd) => 'at most $' + (Math.ceil(usd * 100 - 1e-6) / 100).toFixed(2);
+const atMost = (usd) => 'at most $' + (Math.ceil(usd * 100 - 1e-7) / 100).toFixed(2);
 const done = (what) => tell(`ok  ${what} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
 
 // ---- what the server offers ----
@@ -96,7 +101,32 @@ done('options: compared, chosen, confirmed, said');
 await screen.show(optionsPage, offered, { refuseMessages: true });
 await screen.find('button', 'Choose').first().click();
 await screen.find('button', 'Yes, rent it').click();
-await screen.frame.getByText('It could not be sent: the user said no').waitFor();
+await screen.frame.getByText('It was not sent').waitFor();
+assert.ok(await screen.find('button', 'Yes, rent it').isEnabled());
+await screen.show(optionsPage, offered, { refuseMessages: 'error' });
+await screen.find('button', 'Choose').first().click();
+await screen.find('button', 'Yes, rent it').click();
+await screen.frame.getByText('It is not known whether it arrived, so').waitFor();
+assert.equal(await screen.find('button', 'Yes, rent it').count(), 0);
+assert.equal(await screen.frame.getByRole('button', { name: 'Choose', exact: true }).count(), 0, 'nothing else is chosen meanwhile');
+assert.doesNotMatch(await screen.text(), /nothing (was|has been) rented/i);
+await screen.find('button', 'I looked: choose again').click();
+assert.equal(await screen.frame.getByRole('button', { name: 'Choose', exact: true }).count(), 3);
+
+// Where a lease may be renewed, the yes is to both bounds, and the words carry the number that rent is to be called with.
+const renewed = structuredClone(offered);
+renewed.structuredContent.options[1].usd_renewable_to = 98.761;
+await screen.show(optionsPage, renewed);
+const renewable = screen.frame.getByLabel('Option 2:', { exact: false });
+assert.ok((await renewable.innerText()).includes('with renewals while an experiment runs at most $98.77 in all'));
+await renewable.getByRole('button', { name: 'Choose' }).click();
+const box = await screen.find('group', 'Confirm the choice').innerText();
+assert.ok(box.includes(atMost(options[1].worst_case_usd)) && box.includes('at most $98.77 in all'), box);
+await screen.fits('options, renewed');
+await screen.find('button', 'Yes, rent it').click();
+const [{ params: { content: [{ text: yes }] } }] = await screen.heard('ui/message');
+assert.ok(yes.includes('at most $98.77 in all'), yes);
+assert.ok(yes.includes(`with approve_usd ${atMost(options[1].worst_case_usd).slice('at most $'.length)}.`), yes);
 await screen.show(optionsPage, offered, { capabilities: {} });
 await screen.find('button', 'Choose').first().click();
 assert.ok((await screen.text()).includes(`rent quote_id ${options[0].quote_id}`));
@@ -260,6 +290,37 @@ await screen.frame.getByText('It was not ended:').waitFor();  // the experiment 
 assert.deepEqual(forwarded, [{ name: 'destroy', args: { instance_id: id } }]);
 assert.equal((await stage.truth()).live_contracts, 1);
 await server.done('run', { instance_id: id, experiment: 'exp01', stop: true });
+
+// No answer, an answer that nobody can read, a failure that may have changed something: it is looked up before it is named.
+const unclear = { isError: true, content: [{ type: 'text', text: 'no answer within 30 s\nfacts: {"code":"unavailable","effect":"unknown"}\n' }] };
+forwarded.length = 0;
+for (const [answer, why] of [[null, 'the server is away'], [unclear, 'no answer within 30 s'], [{ content: [] }, 'the answer cannot be read']]) {
+  await screen.show(rentalsPage, listed);
+  instead = ({ name }) => {
+    if (name !== 'destroy') return null;
+    if (answer === null) throw new Error('the server is away');
+    return answer;
+  };
+  await screen.find('button', 'End this machine…').click();
+  await screen.find('button', 'Yes, end it').click();
+  await screen.frame.getByText(`Its end is not confirmed: ${why}. A look since then still lists it`).waitFor();
+  assert.doesNotMatch(await screen.text(), /not ended/);
+}
+assert.deepEqual(forwarded.map((f) => f.name), ['destroy', 'list', 'destroy', 'list', 'destroy', 'list']);
+instead = () => { throw new Error('the server is away'); };
+await screen.find('button', 'End this machine…').click();
+await screen.find('button', 'Yes, end it').click();
+await screen.frame.getByText('it may be gone, or go on billing').waitFor();
+instead = () => null;
+
+loses = 'destroy';  // it goes through; its answer never arrives
+await screen.find('button', 'End this machine…').click();
+await screen.find('button', 'Yes, end it').click();
+await screen.frame.getByText('Its end is not confirmed: the client was too slow. A look since then no longer lists it.').waitFor();
+assert.equal(await screen.find('button', 'End this machine…').count(), 0);
+loses = null;
+forwarded.length = 0;
+await screen.show(rentalsPage, listed);
 await screen.find('button', 'End this machine…').click();
 await screen.find('button', 'Yes, end it').click();
 await screen.frame.getByText('is gone, read back').waitFor();

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 class MemoryTasks : public TaskStore {
  public:
   TimePoint now() const override { return SystemClock().now(); }
-  Result<void> add(const StoredTask& task, TimePoint) override {
+  Result<void> add(const StoredTask& task, TimePoint, std::stop_token) override {
     const std::scoped_lock hold(mutex_);
     tasks_[task.id] = task;
     return {};

@@ -11,6 +11,8 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "server/keeper_log.h"
+#include "server/ledger_tasks.h"
+#include "server/stretch.h"
 #include "tests/support/catch.h"
 #include "tests/support/kept_stage.h"
 #include "tests/support/needs_machines.h"
@@ -59,6 +61,32 @@ SCENARIO("a rental whose server was killed is collected and destroyed by the kee
   struct stat info {};
   REQUIRE(::stat((stage.folder().path() / "state" / "keeper.log").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777U) == 0600U);
+}
+
+SCENARIO("an end that was asked of a server which died is brought about by the keeper") {
+  KeptStage stage({.machines = false});
+  const auto quote = stage.quote();
+  REQUIRE(quote);
+  stage.fault({{"name", "never-boots"}});
+  REQUIRE(stage.call("rent", {{"quote_id", *quote}, {"wait_seconds", 0}}));
+  KeeperBoard board;
+  (void)keep_once(stage.house(), board, {});
+  REQUIRE(stage.state()["live_contracts"] == 1);  // it is not asked for
+  LedgerTasks tasks(ledger_of(stage.house()));
+  const auto id = stage.deps().ledger.rentals(true)->at(0).instance;
+  REQUIRE(tasks.add({.id = "asked",
+                     .tool = "destroy",
+                     .arguments = {{"instance_id", id.value().value}},
+                     .created = tasks.now(),
+                     .updated = tasks.now()},
+                    {}, {}));
+  (void)keep_once(stage.house(), board, {});
+  CHECK(stage.state()["live_contracts"] == 0);
+  const auto ended = tasks.find("asked").value();
+  REQUIRE(ended);
+  CHECK(ended->status == "completed");
+  INFO(ended->message);
+  CHECK(ended->result.value().at("isError") == false);
 }
 
 SCENARIO("one keeper at a time, and the next call replaces one that was killed") {

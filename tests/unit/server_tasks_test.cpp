@@ -1,7 +1,9 @@
 #include "server/tasks.h"
 
 #include <condition_variable>
+#include <semaphore>
 
+#include "server/folder_watch.h"
 #include "server/ledger_tasks.h"
 #include "state/sqlite_ledger.h"
 #include "tests/support/catch.h"
@@ -28,14 +30,18 @@ class Bench {
     int running = 0, most_running = 0;
   };
 
-  Bench() : store_({clock_, folder_.path(), [this] { return file(); }, [this] { return make(); }}) {
+  Bench()
+      : store_({clock_, folder_.path(), [this] { return file(); },
+                [this](const std::stop_token&) { return make(); }}) {
     parts_ = fixture_.parts();
     parts_.tools.push_back(make_tool({.name = "work", .description = "Works"}, ArgList<NoArgs>{},
+                                     [this](const NoArgs&, CallContext& call) { return work(call); }));
+    parts_.tools.push_back(make_tool({.name = "watch", .description = "Looks on"}, ArgList<NoArgs>{},
                                      [this](const NoArgs&, CallContext& call) { return work(call); }));
     parts_.tasks.store = &store_;
     parts_.tasks.work = {
         [](const std::string& tool, const json&) {
-          return tool == "work"                      ? TaskWork::Begin::at_once
+          return tool == "work" || tool == "watch"   ? TaskWork::Begin::at_once
                  : tool == "echo"                    ? TaskWork::Begin::after_first_turn
                  : tool == "fail" || tool == "throw" ? TaskWork::Begin::at_once
                                                      : TaskWork::Begin::never;
@@ -46,11 +52,37 @@ class Bench {
           const bool on = e.outcome == "more" ||
                           (tool == "echo" && e.facts.value("text", "") == "long" && !a.contains("again"));
           return on ? std::optional(tool == "echo" ? json{{"text", "end"}} : a) : std::nullopt;
-        }};
+        },
+        [](const std::string& tool) { return tool == "echo" || tool == "watch"; }};
   }
 
   const ServerParts& parts() const { return parts_; }
-  LedgerTasks& store() { return store_; }
+  struct Store : LedgerTasks {
+    using LedgerTasks::LedgerTasks;
+    Result<void> add(const StoredTask& task, TimePoint oldest, std::stop_token stop) override {
+      last = task.id;
+      if (slow) {
+        adding.release();
+        std::mutex mutex;
+        std::unique_lock lock(mutex);
+        std::condition_variable_any never;
+        (void)never.wait_for(lock, stop, 30s, [] { return false; });
+        auto added = LedgerTasks::add(task, oldest, {});
+        return added;
+      }
+      return LedgerTasks::add(task, oldest, stop);
+    }
+    Result<std::optional<StoredTask>> find(const std::string& id) override {
+      if (broken) return fail({.code = Code::unavailable, .what = "the disk is full"});
+      return LedgerTasks::find(id);
+    }
+    std::atomic<bool> broken{false}, slow{false};
+    std::binary_semaphore adding{0};
+    std::string last;
+  };
+
+  Store& store() { return store_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
   void await_begun(int n) {
     await([&] { return state_.begun >= n; });
@@ -63,6 +95,10 @@ class Bench {
     state_.may_end = true;
     state_.turns_left = turns;
     state_.changed.notify_all();
+  }
+  int begun() {
+    const std::scoped_lock hold(state_.mutex);
+    return state_.begun;
   }
   int most_running() {
     const std::scoped_lock hold(state_.mutex);
@@ -103,7 +139,7 @@ class Bench {
   Fixture fixture_;
   SystemClock clock_;
   TempFolder folder_;
-  LedgerTasks store_;
+  Store store_;
   State state_;
   ServerParts parts_;
 };
@@ -253,6 +289,78 @@ TEST_CASE("a task whose server ended is carried on by the one that is asked next
   CHECK(bench.most_running() == 1);
 }
 
+TEST_CASE("a task is not begun again long after its server ended, unless it only waits") {
+  Bench bench;
+  bench.let_end();
+  const auto now = bench.store().now();
+  const auto add = [&](const char* id, const char* tool, std::chrono::minutes ago) {
+    REQUIRE(bench.store().add({.id = id, .tool = tool, .created = now - 20h, .updated = now - ago}, {}, {}));
+  };
+  add("old", "work", 11min);
+  add("young", "work", 9min);
+  add("waits", "echo", 19h);
+  WireClient client(bench.parts());
+  const json old = client.ask(about("get", "old")).at("result");
+  CHECK(old.at("status") == "failed");
+  CHECK(old.at("statusMessage").get<std::string>().find("ended at " + to_iso8601(now - 11min)) !=
+        std::string::npos);
+  CHECK(old.at("error").at("message") == old.at("statusMessage"));
+  CHECK(end_of(client, "waits").at("status") == "completed");
+  CHECK(bench.begun() == 0);
+  CHECK(end_of(client, "young").at("status") == "completed");
+  CHECK(bench.begun() == 1);
+}
+
+TEST_CASE("looking on never keeps work from beginning, and what finds no room is made as any other call") {
+  Bench bench;
+  WireClient client(bench.parts());
+  for (int i = 1; i <= 8; ++i) REQUIRE(client.ask(call(i, "watch")).at("result").at("resultType") == "task");
+  client.send(call("ninth", "watch"));
+  const json work = client.ask(call(10, "work")).at("result");
+  CHECK(work.at("resultType") == "task");
+  bench.await_begun(10);  // the ninth, too: in its own call
+  bench.let_end();
+  CHECK(client.next().at("result").at("resultType") == "complete");
+}
+
+TEST_CASE("a call that was cancelled becomes no task") {
+  Bench bench;
+  WireClient client(bench.parts());
+  bench.store().slow = true;
+  client.send(call(1, "work"));
+  bench.store().adding.acquire();
+  client.send({{"jsonrpc", "2.0"}, {"method", "notifications/cancelled"}, {"params", {{"requestId", 1}}}});
+  (void)client.finish();
+  CHECK(bench.store().find(bench.store().last).value().value().status == "cancelled");
+  CHECK(bench.begun() == 0);
+}
+
+TEST_CASE("a look at a task changes nothing that a watcher of its folder would hear of") {
+  Bench bench;
+  REQUIRE(bench.store().add({.id = "t", .tool = "work", .created = bench.store().now()}, {}, {}));
+  FolderWatch watch;
+  watch.watch({bench.folder()});
+  for (int i = 0; i < 3; ++i) CHECK(bench.store().find("t")->has_value());
+  CHECK(watch.wait(0ms) == FolderWatch::Woken::time);
+  bench.store().ask_cancel("t").value();
+  CHECK(watch.wait(10s) == FolderWatch::Woken::change);
+}
+
+TEST_CASE("a task whose record cannot be read now is not unknown") {
+  Bench bench;
+  WireClient client(bench.parts());
+  const json id = client.ask(call(1, "work")).at("result").at("taskId");
+  bench.await_begun(1);
+  bench.store().broken = true;
+  for (const char* what : {"get", "update", "cancel"}) {
+    const json error = client.ask(about(what, id, {{"inputResponses", json::object()}})).at("error");
+    CHECK(error.at("code") == -32603);
+    CHECK(error.at("message").get<std::string>().find("the disk is full") != std::string::npos);
+  }
+  bench.store().broken = false;
+  CHECK(client.ask(about("get", id)).at("result").at("status") == "working");
+}
+
 TEST_CASE("a task that nobody works on is cancelled by whoever is asked") {
   Bench bench;
   json id;
@@ -288,8 +396,10 @@ TEST_CASE("a listen on a task tells its progress and its end, tagged") {
 
 TEST_CASE("a day after its creation a task is forgotten") {
   Bench bench;
-  REQUIRE(bench.store().add({.id = "old", .tool = "work", .created = bench.store().now() - 25h}, {}));
-  REQUIRE(bench.store().add({.id = "young", .tool = "work", .created = bench.store().now() - 23h}, {}));
+  REQUIRE(bench.store().add({.id = "old", .tool = "work", .created = bench.store().now() - 25h}, {}, {}));
+  REQUIRE(bench.store().add(
+      {.id = "young", .tool = "work", .created = bench.store().now() - 23h, .updated = bench.store().now()},
+      {}, {}));
   bench.let_end();
   WireClient client(bench.parts());
   CHECK(client.ask(about("get", "old")).at("error").at("code") == -32602);

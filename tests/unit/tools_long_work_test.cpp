@@ -22,12 +22,19 @@ TEST_CASE("only what can be repeated is a task from its beginning") {
   CHECK(long_work("collect", json::object()) == at_once);
   CHECK(long_work("destroy", {{"instance_id", 1}}) == at_once);
   CHECK(long_work("destroy", {{"instance_id", 1}, {"discard_results", true}}) == after_first_turn);
+  CHECK(long_work("destroy-all", json::object()) == none);  // in another server it would mean other machines
   CHECK(long_work("destroy-all", {{"discard_results", true}}) == none);
   CHECK(long_work("monitor", {{"instance_id", 1}}) == none);
   CHECK(long_work("monitor", {{"instance_id", 1}, {"wait_seconds", 45}}) == at_once);
   CHECK(long_work("run", {{"command", "x"}}) == none);
   CHECK(long_work("run", {{"command", "x"}, {"canary", true}}) == after_first_turn);
   for (const char* quick : {"provision", "list"}) CHECK(long_work(quick, json::object()) == none);
+}
+
+TEST_CASE("long after its server ended, only what waits is gone on with") {
+  for (const char* waits : {"monitor", "rent"}) CHECK(only_waits(waits));
+  for (const char* acts : {"setup", "run", "collect", "extend", "destroy", "destroy-all"})
+    CHECK_FALSE(only_waits(acts));
 }
 
 TEST_CASE("values of an environment never come on record") {

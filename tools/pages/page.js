@@ -117,8 +117,9 @@ const money = (x) => {
   if (usd === null) return 'unknown';
   return (usd < 0 ? '-$' : '$') + Math.abs(usd).toFixed(Math.abs(usd) < 0.1 && usd !== 0 ? 3 : 2);
 };
-/// A bound is never shown lower than it is.
-const atMost = (x) => (num(x) === null ? 'at most unknown' : 'at most $' + (Math.ceil(num(x) * 100 - 1e-6) / 100).toFixed(2));
+/// A bound in whole cents, never lower than it is.
+const bound = (x) => (Math.ceil(num(x) * 100 - 1e-7) / 100).toFixed(2);
+const atMost = (x) => (num(x) === null ? 'at most unknown' : 'at most $' + bound(x));
 function duration(hours) {
   const h = num(hours);
   if (h === null) return 'unknown';
