@@ -11,12 +11,12 @@
 #include "tests/support/rental_stage.h"
 
 using namespace vastgpu;
-using Mark = Finding::Mark;
+using Mark = CheckResult::Mark;
 
 namespace {
 
-Findings examined(House& house, const std::stop_token& stop = {}) {
-  Findings f;
+Checkup examined(House& house, const std::stop_token& stop = {}) {
+  Checkup f;
   check_home(house, f);
   check_clients(house, "/usr/bin/vast-gpu", f);
   check_network(house, stop, f);
@@ -26,15 +26,15 @@ Findings examined(House& house, const std::stop_token& stop = {}) {
 }
 
 /// The worst finding of a check.
-const Finding* of(const Findings& f, const std::string& check) {
-  const Finding* worst = nullptr;
-  for (const Finding& one : f.all())
+const CheckResult* of(const Checkup& f, const std::string& check) {
+  const CheckResult* worst = nullptr;
+  for (const CheckResult& one : f.all())
     if (one.check == check && (worst == nullptr || one.mark > worst->mark)) worst = &one;
   return worst;
 }
 
-bool is(const Findings& f, const std::string& check, Mark mark) {
-  const Finding* found = of(f, check);
+bool is(const Checkup& f, const std::string& check, Mark mark) {
+  const CheckResult* found = of(f, check);
   INFO(check << "\n" << to_text(f));
   CHECK((found != nullptr && found->mark == mark));
   if (found != nullptr && mark == Mark::bad) CHECK_FALSE(found->fix.empty());
@@ -57,7 +57,7 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
     auto house =
         house_like(stage.house(), [&](HouseSettings& s) { s.home = stage.folder().path() / "home"; });
     WHEN("doctor looks") {
-      const Findings f = examined(*house);
+      const Checkup f = examined(*house);
       THEN("every check is good, and no secret is in what it says") {
         CHECK(f.all_well());
         for (const char* check : {"state", "disk", "limits", "key", "ssh-key", "project", "network", "clock",
@@ -95,7 +95,7 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
     const auto entry_with = [&](const json& env) {
       const json entry{{"command", "vast-gpu"}, {"args", {"serve"}}, {"env", env}};
       stage.folder().write("home/.cursor/mcp.json", json{{"mcpServers", {{"vast-gpu", entry}}}}.dump());
-      Findings f;
+      Checkup f;
       check_clients(*house, std::filesystem::canonical(VASTGPU_BINARY), f);
       return to_text(f);
     };
@@ -118,7 +118,7 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
       s.clock = s.clock.substr(0, at + 1) + fixed(origin - 600 / speed, 6);
     });
     THEN("only the clock is wrong") {
-      const Findings f = examined(*house);
+      const Checkup f = examined(*house);
       is(f, "clock", Mark::bad);
       is(f, "account", Mark::ok);
     }
@@ -126,7 +126,7 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
   GIVEN("a marketplace that nobody reaches") {
     auto house = house_like(stage.house(), [](HouseSettings& s) { s.api_url = "http://127.0.0.1:9"; });
     THEN("what needs no network is still checked") {
-      const Findings f = examined(*house);
+      const Checkup f = examined(*house);
       is(f, "network", Mark::bad);
       is(f, "account", Mark::bad);
       is(f, "state", Mark::ok);
@@ -142,7 +142,7 @@ SCENARIO("doctor: a healthy place, and one thing wrong at a time") {
       s.variable = [](const char*) { return std::optional<std::string>(); };
     });
     THEN("both are said, the key itself is not") {
-      const Findings f = examined(*house);
+      const Checkup f = examined(*house);
       is(f, "key", Mark::bad);
       CHECK(of(f, "key")->fix.starts_with("chmod 600 "));
       is(f, "account", Mark::bad);
@@ -156,7 +156,7 @@ SCENARIO("doctor: no time is left for the marketplace") {
   RentalStage stage(VASTGPU_BINARY, {.machines = false});
   std::stop_source over;
   over.request_stop();
-  const Findings f = examined(stage.house(), over.get_token());
+  const Checkup f = examined(stage.house(), over.get_token());
   is(f, "network", Mark::bad);
   is(f, "account", Mark::bad);
   is(f, "state", Mark::ok);
@@ -167,7 +167,7 @@ SCENARIO("doctor: no time is left for the marketplace") {
 
 SCENARIO("doctor: an account without credit") {
   RentalStage stage(VASTGPU_BINARY, {.credit = 0, .machines = false});
-  const Findings f = examined(stage.house());
+  const Checkup f = examined(stage.house());
   is(f, "account", Mark::ok);
   is(f, "credit", Mark::bad);
   CHECK_FALSE(f.all_well());
