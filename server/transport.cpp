@@ -32,7 +32,7 @@ void WakeUp::wake() const noexcept {
 }
 
 LineReader::Got LineReader::next(std::string& line) {
-  if (line.capacity() > kKeep) line = std::string();  // now: the next line may be long in coming
+  if (line.capacity() > kKeep) std::string().swap(line);  // now: the next line may be long in coming
   for (;;) {
     const std::size_t end = buffer_.find('\n', scanned_);
     if (end == std::string::npos && !ended_) {
