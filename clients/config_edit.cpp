@@ -128,7 +128,8 @@ std::string changed_lines(const std::string& before, const std::string& after) {
   const std::size_t shorter = std::min(was.size(), is.size());
   std::size_t left = 0, right = 0;
   while (left < shorter && was[left] == is[left]) ++left;
-  if (std::string_view(was).substr(0, left).find_first_of("{,") == std::string_view::npos) left = 0;
+  const std::string_view beside = std::string_view(was).substr(0, left);
+  if (std::ranges::count(beside, '"') < 3 || beside.find_first_of("{,") == std::string_view::npos) left = 0;
   // Back to where a word or a string begins, so that what is shown can be read.
   constexpr std::string_view kBounds = "\"{}[],: \t";
   while (left > 0 && kBounds.find(was[left - 1]) == std::string_view::npos) --left;
