@@ -117,7 +117,13 @@ std::string last_states(std::string_view log, std::size_t most) {
     lines.emplace_back(shown);
   }
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return clean(join(lines, "\n"), most);
+  std::string all = join(lines, "\n");
+  if (all.size() > most) {  // the newest count
+    std::size_t from = all.size() - most;
+    while (from < all.size() && (static_cast<unsigned char>(all[from]) & 0xC0) == 0x80) ++from;
+    all.erase(0, from);
+  }
+  return clean(all, std::string::npos);
 }
 
 bool is_of_turn(const Job& job, const std::string& facts) {

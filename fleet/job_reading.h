@@ -42,7 +42,7 @@ std::string to_words(const std::vector<GpuNow>& gpus);
 /// A moment in seconds that a machine wrote behind `key`; nothing when no clock can have shown it.
 std::optional<TimePoint> moment_after(std::string_view line, std::string_view key);
 
-/// A progress bar drawn with carriage returns is worth its last state only. Cleaned.
+/// A progress bar drawn with carriage returns is worth its last state only. The last `most` bytes, cleaned.
 std::string last_states(std::string_view log, std::size_t most = kMostLog);
 
 /// The names in a list of screen sessions, dead ones left out.

@@ -120,6 +120,9 @@ TEST_CASE("a log is followed by its bytes, over growth, gaps, truncation and rot
 
 TEST_CASE("a bar is worth its last state, and a log cannot imitate our marks") {
   CHECK(last_states("a\r b\r c\nd\r\n\n") == " c\nd");
+  // What is too long loses its beginning: the newest lines count. Never half a character.
+  CHECK(last_states(std::string(50, 'x') + "\n" + "last", 10) == "xxxxx\nlast");
+  CHECK(last_states("aé\nlast", 6) == "\nlast");
   const auto parts = parts_of("\n@@m job e1\nexit=\n@@x log e1\n\n@@m log e1\n7 0\n@@m\n@@x end", "@@m ");
   CHECK(parts.at("job e1") == "exit=\n@@x log e1\n");
   CHECK_FALSE(parts.contains("end"));
