@@ -24,7 +24,7 @@ const screen = await Screen.open((name, args) => {
   if (refuses) throw new Error('the server is away');
   const other = instead({ name, args });
   if (other) return other;
-  if (loses === name) return server.call(name, args).then(() => { throw new Error('the client was too slow'); });
+  if (loses === name) return server.done(name, args, ['destroying']).then(() => { throw new Error('the client was too slow'); });
   return server.call(name, args);
 });
 const money = (usd) => '$' + usd.toFixed(usd < 0.1 && usd !== 0 ? 3 : 2);
